@@ -164,7 +164,7 @@ def fit(
     technique = technique or ("lp-ft" if fitted.fresh_head else "lora")
     backbone = full_name(backbone or base.backbone)
     asked = {"backbone": backbone, "technique": technique, "seed": seed, "fraction": fraction}
-    source = read_forgetting(forgetting, fitted)
+    source = read_forgetting(forgetting, fitted, loaded)
     spec = replace(base, **asked, folders=hash_folders([backbone], [technique]))
     spec = replace(spec, forgetting=source and source.to_json())
     drawn = subsample(loaded, fraction=fraction, shots=shots, seed=seed)
@@ -243,7 +243,7 @@ def compare(
         drawn = subsample(loaded, fraction=fraction, shots=shots, seed=seeds[0])
         check_drawn(drawn, loaded, base.task)
     drawn = subsample(loaded, shots=shots, seed=seeds[0])
-    source = read_forgetting(forgetting, fitted)
+    source = read_forgetting(forgetting, fitted, loaded)
     for backbone in dict.fromkeys(backbones):
         check_techniques(backbone, techniques, fitted, drawn, source)
     axes = dict(zip(AXES, (techniques, backbones, seeds, fractions), strict=True))

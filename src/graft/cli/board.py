@@ -93,7 +93,10 @@ def teachers(verdicts: Sequence[Any]) -> None:
     """Show each student beside the teacher that it learned from."""
     from graft.reports.teachers import describe_teachers
 
-    rows = describe_teachers(verdicts)
+    rows = [
+        {**row, "difference": f"{row['gain']} ({row['interval']})"}
+        for row in describe_teachers(verdicts)
+    ]
     header = ["student", "teacher", "its score", "score", "difference", "smaller", "quicker"]
-    names = ("student", "teacher", "teacher_score", "score", "interval", "smaller", "quicker")
+    names = ("student", "teacher", "teacher_score", "score", "difference", "smaller", "quicker")
     show.table(header, [[row[name] for name in names] for row in rows])

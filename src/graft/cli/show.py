@@ -199,7 +199,7 @@ def epoch_line(row: Mapping[str, Any]) -> str:
 def _chosen(row: Mapping[str, Any]) -> dict[str, float]:
     """Return what stands in the row in place of a learning rate, as the strength of a penalty."""
     usual = {"phase", "epoch", "step", "train_seconds", "lr", "losses", "val", "held_out"}
-    return {name: value for name, value in row.items() if name not in usual}
+    return {name: value for name, value in row.items() if name not in {*usual, "cosines"}}
 
 
 def _validation(row: Mapping[str, Any]) -> Mapping[str, float]:

@@ -68,7 +68,8 @@ def add_unlabeled(data: Data, more: Data, path: Path | str) -> Data:
     if not bare:
         raise DataError(f"{path} holds no {nouns} to learn from. Give the path of a {holder}.")
     note = f"{len(bare):,} unlabeled {nouns} were read from {path}."
-    known = theirs.target not in inputs and any(s.roles.get(theirs.target) for s in samples)
+    is_label = not any(theirs.target in roles for roles in (inputs, *theirs.inputs))
+    known = is_label and any(s.roles.get(theirs.target) for s in samples)
     note += " They have labels, which are not used." if known else ""
     return data.with_splits(
         {**data.splits, "unlabeled": [*data.splits.get("unlabeled", []), *bare]}, note

@@ -16,10 +16,12 @@ from graft.reports.leaderboard import mean_scores
 from graft.reports.read import Predictions, Run, read_predictions
 from graft.reports.statistics import Difference
 from graft.studies.records import PREDICTIONS, read_result, read_spec
+from graft.studies.spec import digest_paths
 from graft.techniques.specs.combine import models_of
 
 LOCAL = "local:"
 MODEL = "model"
+_LOST = "A teacher is not there as it was, and its students are not held against it:"
 OF_TIMES = ("hardware", "threads", "precision")
 """What must be the same in two runs whose times are compared."""
 
@@ -56,9 +58,20 @@ def compare_teachers(board: Board) -> tuple[Taught, ...]:
     if not board.choices:
         return ()
     rows = [row for row in board.at(board.choices[0].size) if row.is_measured]
-    pairs = ((row, folder) for row in rows for folder in _teachers_of(row))
+    pairs = ((row, folder) for row in rows for folder in _teachers_of(row) if _is_kept(row, folder))
     students = (_compare(board, row, folder) for row, folder in pairs)
     return tuple(taught for taught in students if taught)
+
+
+def lost_teachers(board: Board) -> tuple[str, ...]:
+    """A sentence on each teacher whose model is not where it was, or is not what it was."""
+    lost = {
+        str(folder)
+        for row in board.rows
+        for folder in _teachers_of(row)
+        if row.is_measured and not _is_kept(row, folder)
+    }
+    return tuple(f"{_LOST} {folder}. Put it back to compare them." for folder in sorted(lost))
 
 
 def _teachers_of(row: Row) -> list[Path]:
@@ -66,7 +79,21 @@ def _teachers_of(row: Row) -> list[Path]:
     if row.cell.is_baseline:
         return []
     models = (Path(name.removeprefix(LOCAL)) for name in models_of(row.cell.name))
-    return [path.parent for path in models if path.name == MODEL]
+    began = Path(row.runs[0].spec["data"].get("folder", "."))
+    return [(began / path).parent for path in models if path.name == MODEL]
+
+
+def _is_kept(row: Row, folder: Path) -> bool:
+    """Whether the model of a teacher is there as it was when the students learned from it."""
+    kept = {Path(name.removeprefix(LOCAL)): digest for name, digest in _folders(row).items()}
+    began = Path(row.runs[0].spec["data"].get("folder", "."))
+    digests = [digest for path, digest in kept.items() if began / path == folder / MODEL]
+    model = folder / MODEL
+    return model.is_dir() and all(digest_paths([model]) == digest for digest in digests)
+
+
+def _folders(row: Row) -> dict[str, str]:
+    return row.runs[0].spec.get("folders") or {}
 
 
 def _compare(board: Board, row: Row, folder: Path) -> Taught | None:

@@ -16,7 +16,7 @@ from graft.reports import sentences
 from graft.reports.board import Beside, Board, Choice, Row
 from graft.reports.cautions import cautions, has_two_seeds
 from graft.reports.statistics import LEVEL, Difference, Interval
-from graft.reports.teachers import Taught, compare_teachers
+from graft.reports.teachers import Taught, compare_teachers, lost_teachers
 from graft.reports.together import TaskVerdict, compare_tasks
 from graft.reports.words import (
     amount,
@@ -103,7 +103,7 @@ def judge(board: Board) -> Verdict:
             metric=board.metric.name,
         )
     first, *rest = [_judge(board, choice) for choice in board.choices]
-    more = {"cautions": cautions(board), "tasks": compare_tasks(board)}
+    more = {"cautions": (*cautions(board), *lost_teachers(board)), "tasks": compare_tasks(board)}
     more["teachers"] = compare_teachers(board)
     return replace(first, **more, smaller=tuple(rest))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.backbones.backbone import Backbone
+from graft.base import files
 from graft.base.counts import plural
 from graft.base.errors import BadValue, DataError, FolderError, UnknownName, listed
 from graft.base.ranges import (
@@ -158,9 +159,19 @@ def check_drawn(drawn: Data, whole: Data, task: str) -> None:
         ) from error
 
 
-def read_forgetting(path: str | os.PathLike[str] | None, task: Task) -> SourceSamples | None:
-    """Read the samples on which it is measured what a network forgets; raises DataError."""
-    return None if path is None else read_source_samples(check_path("forgetting", path), task.reads)
+def read_forgetting(
+    path: str | os.PathLike[str] | None, task: Task, data: Data
+) -> SourceSamples | None:
+    """Read the samples on which forgetting is measured; raises DataError if they are the data."""
+    if path is None:
+        return None
+    path = check_path("forgetting", path)
+    if data.path and files.expand_home(path).resolve() == Path(data.path).resolve():
+        raise DataError(
+            f"--forgetting {path} is the data themselves, from which the network learns. Name "
+            "samples of what it was pretrained on."
+        )
+    return read_source_samples(path, task.reads)
 
 
 def check_techniques(

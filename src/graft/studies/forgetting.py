@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from graft.backbones.backbone import Backbone, Model
+from graft.base.counts import plural
 from graft.base.errors import DataError, FolderError
 from graft.data.data import Data
 from graft.metrics.intervals import bounds, clusters, estimate, examples_variance
@@ -84,6 +85,9 @@ class Memory:
         )
         difference = now.value - was.value
         variance = examples_variance(now.influence - was.influence)
+        has_changed = after.evaluation.loss != self.before.evaluation.loss
+        if metric.is_fraction and has_changed:  # that no answer changed is no proof that none would
+            variance = max(variance, 2 / (count + 2) ** 2)
         low, high = bounds(difference, variance, count - 1)
         return {
             "metric": metric.name,
@@ -136,6 +140,11 @@ def check_forgetting(
                 f"none. Give {GIVE[backbone.preprocess.reads]}: --forgetting PATH."
             )
         return
+    if rehearse and not samples.rehearsed:
+        raise DataError(
+            f"{samples.path} holds {plural(len(samples.measured), 'sample')}, on which forgetting "
+            "is measured, and none is left to rehearse. Give more: --forgetting PATH."
+        )
     parts = (samples.measured, samples.rehearsed) if rehearse else (samples.measured,)
     for part in parts:
         open_source_task(backbone, part).choose_known(part, samples.path)

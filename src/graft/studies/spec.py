@@ -82,7 +82,7 @@ class RunSpec:
                         f"Put it back, resume in {self.data.get('folder', 'the folder')} where the "
                         "run was started, or start a new run with another --out."
                     )
-            if _digest(paths) != digest:
+            if digest_paths(paths) != digest:
                 raise FolderError(
                     f"The model {backbone} has changed since the run was started with it. Restore "
                     "it, or start a new run with another --out."
@@ -98,10 +98,10 @@ def hash_folders(backbones: Iterable[str], techniques: Iterable[str] = ()) -> di
     for name in (model for technique in techniques for model in models_of(technique)):
         with suppress(UnknownName):  # the check of the technique says more of it
             of_models[name] = paths_of(name)
-    return {name: _digest(paths) for name, paths in of_models.items() if paths}
+    return {name: digest_paths(paths) for name, paths in of_models.items() if paths}
 
 
-def _digest(paths: Iterable[Path]) -> str:
+def digest_paths(paths: Iterable[Path]) -> str:
     """16 hexadecimal digits of the names and contents of files, and of all in folders.
 
     Hidden files of a folder do not count.

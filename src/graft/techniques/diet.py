@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from graft.base.ranges import PartialShare
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas import diet as formula
-from graft.techniques.technique import Look, Objective
+from graft.techniques.technique import HowOften, Look, Objective
 from graft.techniques.unlabeled.self_supervision import (
     SAMPLES,
     OnFeatures,
@@ -49,6 +50,8 @@ class Diet(OnFeatures):
 
 class DietObjective(SelfSupervisedObjective):
     """The cross-entropy of which picture it is."""
+
+    looks: ClassVar[dict[str, HowOften]] = {SAMPLES: "once"}
 
     def __init__(self, model: Model, task: Task, smoothing: float):
         super().__init__(model, task)

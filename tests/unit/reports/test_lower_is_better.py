@@ -128,6 +128,7 @@ def test_markdown_and_terminal_have_the_same_numbers(texts, summary, page, capsy
     history = json.loads((row.runs[0].folder / "history.jsonl").read_text().splitlines()[0])
     assert f"bits per byte {history['val']['bits_per_byte']:.2f}" in show.epoch_line(history)
     assert "accuracy 94.1 %" in show.epoch_line({**history, "val": {"accuracy": 0.941}})
+    assert "cosine" not in show.epoch_line({**history, "cosines": {"a, b": 0.5}})
 
 
 def test_a_single_run_reaches_its_value(texts, summary, capsys):

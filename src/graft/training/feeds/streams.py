@@ -111,7 +111,7 @@ class Streams:
 
     def _check_length(self, part: Technique, name: str, feed: Feed) -> None:
         """Raise DataError if the stream `name` is shorter than its batch."""
-        count = len(feed.windows.samples)
+        count = len(feed.pieces)
         if count < feed.batch_size:
             technique = plugins.name_of(type(first_of(part)))
             raise DataError(
