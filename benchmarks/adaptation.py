@@ -41,6 +41,8 @@ OF_HEADS = ("mcc", "bnm", "deep-coral", "deepjdot", "self-training", "pseudo-lab
 FROZEN = tuple(f"feature-extraction + {loss}" for loss in OF_HEADS)
 AFTERWARDS = tuple(f"feature-extraction then {name}" for name in ("adabn", "tent"))
 """Phases that adapt the norms of a trained network to the target; `shot` takes 12 minutes a run."""
+ADVERSARIAL = ("feature-extraction + cdan", "feature-extraction + mdd")
+"""Heads that learn against a second network, or against a second head."""
 RATES = "lr=0.001,head_lr=0.001"
 """For random weights: the default rates, made for pretrained ones, learned too little in 30 epochs
 (source only 85 %, nothing above it)."""
@@ -142,7 +144,7 @@ def write_lenet(folder: Path) -> str:
 
 
 PHOTOS = partial(Pair, backbone="efficientnet-lite0", stronger="efficientnet-lite2")
-ART = partial(PHOTOS, techniques=FROZEN + AFTERWARDS, write=pictures)
+ART = partial(PHOTOS, techniques=FROZEN + AFTERWARDS + ADVERSARIAL, write=pictures)
 REVIEWS = partial(Pair, backbone="minilm-l6", stronger="me5-small")
 PAIRS = [
     ART("photo to cartoon", "photo", "cartoon"),
