@@ -79,21 +79,25 @@ def _teachers_of(row: Row) -> list[Path]:
     if row.cell.is_baseline:
         return []
     models = (Path(name.removeprefix(LOCAL)) for name in models_of(row.cell.name))
-    began = Path(row.runs[0].spec["data"].get("folder", "."))
+    began = _start_of(row)
     return [(began / path).parent for path in models if path.name == MODEL]
 
 
 def _is_kept(row: Row, folder: Path) -> bool:
     """Whether the model of a teacher is there as it was when the students learned from it."""
-    kept = {Path(name.removeprefix(LOCAL)): digest for name, digest in _folders(row).items()}
-    began = Path(row.runs[0].spec["data"].get("folder", "."))
-    digests = [digest for path, digest in kept.items() if began / path == folder / MODEL]
-    model = folder / MODEL
+    model, began = folder / MODEL, _start_of(row)
+    kept = _spec_of(row).get("folders") or {}
+    digests = [kept[name] for name in kept if began / name.removeprefix(LOCAL) == model]
     return model.is_dir() and all(digest_paths([model]) == digest for digest in digests)
 
 
-def _folders(row: Row) -> dict[str, str]:
-    return row.runs[0].spec.get("folders") or {}
+def _start_of(row: Row) -> Path:
+    """The folder that relative paths of the runs of a row begin in."""
+    return Path((_spec_of(row).get("data") or {}).get("folder", "."))
+
+
+def _spec_of(row: Row) -> Mapping[str, Any]:
+    return next((run.spec for run in row.runs if run.spec), {})
 
 
 def _compare(board: Board, row: Row, folder: Path) -> Taught | None:
