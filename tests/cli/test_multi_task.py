@@ -81,7 +81,9 @@ def test_too_few_drawn_samples_are_refused_before_anything_is_written(
 ) -> None:
     done = graft("fit", "t.csv", *ASKED, "--fraction", "0.001", "--out", "run")
     assert done.exit_code == 2
-    assert re.search("from the 1 sample drawn out of.*Use a larger fraction", done.output), done.output
+    assert re.search("from the 1 sample drawn out of.*Use a larger fraction", done.output), (
+        done.output
+    )
     assert not Path("run").exists()
 
 
