@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from choose import choose, make_parser
+from networks import save_network, shrink_efficientnet
 from quality import Lines, machine
 from torch import nn
 
 import graft
 from graft.api import open_study
 from graft.backbones.load import load_backbone
-from graft.base import files, plugins
+from graft.base import files
 from graft.base.job import Job
 from graft.reports.leaderboard import build
 from graft.reports.read import read
@@ -112,25 +113,13 @@ def cut_minilm(out: Path) -> str:
         encoder = backbone.network.base_model.encoder
         encoder.layer = nn.ModuleList([encoder.layer[0], encoder.layer[-1]])
         backbone.network.config.num_hidden_layers = 2
-        save(backbone, folder)
+        save_network(backbone, folder)
     return str(folder)
 
 
 def shrink_pictures(out: Path) -> str:
     """EfficientNet-lite0 that reads pictures small."""
-    folder = out / f"efficientnet-lite0-{PIXELS}"
-    if not folder.exists():
-        backbone = load_backbone("efficientnet-lite0", Job("features", "image", "vector"))
-        backbone.preprocess = replace(backbone.preprocess, size=(PIXELS, PIXELS))
-        save(backbone, folder)
-    return str(folder)
-
-
-def save(backbone: graft.backbones.backbone.Backbone, folder: Path) -> None:
-    """Write a network as its library does."""
-    classes = [str(number) for number in range(1000)]
-    library = plugins.load("source", backbone.source)()
-    files.write_folder(folder, lambda part: library.save(backbone, str(part), classes, None))
+    return shrink_efficientnet(out, PIXELS)
 
 
 def write_mobilenet(out: Path) -> str:

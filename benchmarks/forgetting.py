@@ -10,16 +10,15 @@ takes about ten minutes of one core.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from choose import choose, make_parser
+from networks import shrink_efficientnet
 from quality import Lines, machine
 
 import graft
-from graft.backbones.load import load_backbone
-from graft.base import files, plugins
-from graft.base.job import Job
+from graft.base import files
 from graft.reports import words
 from graft.reports.board import Row
 from graft.reports.forgetting import Forgotten, average_forgetting
@@ -67,24 +66,13 @@ def main() -> None:
     print(text)
 
 
-def make_network(out: Path) -> str:
-    """The folder of a network that reads small pictures and knows the names of its classes."""
-    folder = out / f"efficientnet-lite0-{PIXELS}"
-    if not folder.exists():
-        backbone = load_backbone("efficientnet-lite0", Job("features", "image", "vector"))
-        backbone.preprocess = replace(backbone.preprocess, size=(PIXELS, PIXELS))
-        library, classes = plugins.load("source", backbone.source)(), list(backbone.known)
-        files.write_folder(folder, lambda part: library.save(backbone, str(part), classes, None))
-    return str(folder)
-
-
 def run(case: Case, data: Path, out: Path) -> None:
     """Compare the techniques on what they learn and what they forget."""
     files.make_folder(out)
     graft.compare(
         data / case.data,
         TECHNIQUES,
-        make_network(out),
+        shrink_efficientnet(out, PIXELS),
         seeds=SEEDS,
         epochs=EPOCHS,
         jobs=1,

@@ -12,17 +12,16 @@ core.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from choose import choose, make_parser
+from networks import shrink_efficientnet
 from quality import Lines, machine
 
 import graft
-from graft.backbones.load import load_backbone
-from graft.base import files, plugins
-from graft.base.job import Job
+from graft.base import files
 from graft.metrics.intervals import clusters
 from graft.reports.board import Board, Cell, Row
 from graft.reports.leaderboard import build, mean_scores
@@ -98,14 +97,7 @@ def main() -> None:
 
 def make_pictures(data: Path, out: Path) -> tuple[Path, str]:
     """The pictures, and the folder of a network that reads them small."""
-    folder = out / f"efficientnet-lite0-{PIXELS}"
-    if not folder.exists():
-        backbone = load_backbone("efficientnet-lite0", Job("features", "image", "vector"))
-        backbone.preprocess = replace(backbone.preprocess, size=(PIXELS, PIXELS))
-        classes = [str(number) for number in range(1000)]
-        library = plugins.load("source", backbone.source)()
-        files.write_folder(folder, lambda part: library.save(backbone, str(part), classes, None))
-    return data / "hymenoptera", str(folder)
+    return data / "hymenoptera", shrink_efficientnet(out, PIXELS)
 
 
 def make_texts(data: Path, out: Path) -> tuple[Path, str]:

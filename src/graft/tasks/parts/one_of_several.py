@@ -36,8 +36,11 @@ class OneOfSeveral:
         return self.parts
 
     def drawn_by(self, temperature: float) -> Task:
-        """Return the task as it is learned from examples that are drawn by this temperature."""
-        raise NotImplementedError
+        """Return the task as it is learned from examples that are drawn by this temperature.
+
+        A single task is drawn the same at any.
+        """
+        return self
 
     def draw_shares(self, samples: Sequence[Sample]) -> tuple[float, ...] | None:
         """Return how often each is drawn in training, in shares of 1; None: once an epoch."""
