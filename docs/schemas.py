@@ -403,7 +403,7 @@ class Error(TypedDict):
 
 
 ANSWERS: dict[str, Any] = {
-    "adapt": Judged | Predicted,
+    "adapt": Judged | Predicted | StudyPlan,
     "cache": Recordings,
     "check": Checked,
     "compare": Judged | StudyPlan | LeftOut,
@@ -421,7 +421,7 @@ ANSWERS: dict[str, Any] = {
     "report": Judged,
     "resume": Trained | Judged,
 }
-"""Verb -> the type of its answer; with `--dry-run`, `compare` and `fit` answer with a plan."""
+"""Verb -> the type of its answer, which with `--dry-run` is a plan."""
 
 
 def write(verb: str) -> str:

@@ -8,6 +8,20 @@ import os
 import pytest
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each process of pytest-xdist processors of its own.
+
+    What is trained in it takes as many threads as there are. Two processes that share two
+    processors with two threads each wait for one another most of the time.
+    """
+    worker = getattr(config, "workerinput", None)
+    if worker is None or not hasattr(os, "sched_setaffinity"):
+        return
+    number = int(worker["workerid"].removeprefix("gw"))
+    if share := sorted(os.sched_getaffinity(0))[number :: worker["workercount"]]:
+        os.sched_setaffinity(0, share)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
     """Spare the garbage collector what is imported: to look at it costs a tenth of all time."""

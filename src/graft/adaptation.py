@@ -8,15 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from graft import api
+from graft.backbones.load import default_backbone, full_name
 from graft.base.errors import BadValue, DataError
-from graft.base.ranges import check_word
+from graft.base.ranges import check_flag, check_word
+from graft.data.data import Data
 from graft.data.domains import ROLE, domain_folders
 from graft.deploy.predictions import write_rows
 from graft.metrics.find import find_or_assume
 from graft.reports.board import watched_metric
 from graft.results import Run, Study
 from graft.studies.arguments import read_names
+from graft.studies.plan import CellPlan, StudyPlan
+from graft.studies.run import is_finished
 from graft.studies.study import slug
+from graft.tasks.specs.find_task import find_task
+from graft.tasks.specs.options import read_task
 from graft.training.loop.stage import CHECKPOINT_SECONDS
 from graft.training.observers import Observer
 from graft.training.validators.validator import USUAL, VAL, check_selection
@@ -43,11 +49,12 @@ def adapt(
     weighted: bool = False,
     jobs: int | None = None,
     out: str | Path | None = None,
+    dry_run: bool = False,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     command: str | None = None,
     observer: Observer | None = None,
     **data_options: Any,
-) -> Study | Run:
+) -> Study | Run | StudyPlan:
     """Adapt a network to another domain: by labels of `source`, and samples of `target` without.
 
     If the target has labels, the techniques and their controls are compared as by `compare`. The
@@ -57,12 +64,14 @@ def adapt(
     trained once, and the run that the validator chooses is returned: nothing is measured on the
     target, there is no verdict, and the folder of the run has `target.csv` with its predictions.
     `seeds`, `jobs` and `command` are of the comparison: without labels they have no effect.
+    With `dry_run`, nothing is written, and the plan says how long all of this takes.
     `target` may also name a domain of the source: one of the folders in it, or a value of the
     column that `columns={"domain": NAME}` names. It needs labels then; all other domains, or those
     of `source_domains`, are learned from.
     `data_options` say how both are read: see `load_data`. Raises GraftError.
     """
     check_selection(check_word("selected_by", selected_by))
+    check_flag("dry_run", dry_run)
     names = read_names("techniques", techniques) or list(TECHNIQUES)
     data_options |= _name_target(source, target, source_domains, data_options)
     loaded = api.load_data(source, task=task, **data_options)
@@ -79,16 +88,51 @@ def adapt(
     if loaded.target == "labeled":
         backbones = None if backbone is None else [backbone]
         how = {"seeds": seeds, "selected_by": selected_by, "jobs": jobs, "out": out}
-        return api.compare(source, names, backbones, command=command, **how, **training)
+        how |= {"dry_run": dry_run, "command": command}
+        return api.compare(source, names, backbones, **how, **training)
     if "target_domain" in data_options:
         raise DataError(
             f"The domain {target!r} has no labels. Give the path of its samples as the target."
         )
     home = Path(out) if out else api.default_home(loaded) / "adapt"
+    if dry_run:
+        folders = {name: home / slug(name) for name in names}
+        backbone = full_name(backbone or _usual_backbone(loaded, task))
+        return _plan(source, backbone, folders, training)
     runs = [api.fit(source, backbone, name, out=home / slug(name), **training) for name in names]
     chosen = max(runs, key=lambda run: _rate(run.result, selected_by))
     write_rows(chosen.folder / PREDICTIONS, chosen.model.predict(str(target)))
     return chosen
+
+
+def _plan(
+    source: Any, backbone: str, folders: Mapping[str, Path], training: Mapping[str, Any]
+) -> StudyPlan:
+    """How long the run of each technique takes; `folders` has the folder of each.
+
+    Those in which it is finished take no time.
+    """
+    cells = []
+    for name in folders:
+        if is_finished(folders[name]):
+            continue
+        run = api.fit(source, backbone, name, dry_run=True, **training)
+        cells.append(CellPlan(name, backbone, 1, run.seconds))
+    return StudyPlan(
+        runs=len(cells),
+        finished=len(folders) - len(cells),
+        jobs=1,
+        seconds=sum(cell.seconds for cell in cells),
+        baselines_seconds=0.0,
+        cells=tuple(cells),
+        savings=(),
+        run_seconds={},
+    )
+
+
+def _usual_backbone(data: Data, task: str | None) -> str:
+    fitted = read_task(find_task(data, task), data)
+    return fitted.backbone or default_backbone(fitted.reads)
 
 
 def _name_target(

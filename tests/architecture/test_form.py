@@ -7,6 +7,7 @@ import importlib
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -70,56 +71,94 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", [*FILES, *sorted((ROOT / "tests").rglob("*.py"))], ids=relative)
-def test_no_file_is_longer_than_400_lines(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+def test_no_file_is_longer_than_400_lines() -> None:
+    files = [*FILES, *sorted((ROOT / "tests").rglob("*.py"))]
+    lengths = {relative(p): len(p.read_text(encoding="utf-8").splitlines()) for p in files}
+    assert {path: length for path, length in lengths.items() if length > 400} == {}
 
 
-@pytest.fixture(scope="module", params=FILES, ids=relative)
-def module(request) -> ast.Module:
-    """Each file of the package."""
-    return parse(request.param)
+def long_functions(module: ast.Module) -> list[str]:
+    """The functions whose body has too many lines."""
+    return [
+        node.name
+        for node in ast.walk(module)
+        if isinstance(node, ast.FunctionDef) and _length(node) > LONGEST_BODY
+    ]
 
 
-def test_no_function_has_a_body_of_more_than_50_lines(module: ast.Module) -> None:
-    for node in ast.walk(module):
-        if isinstance(node, ast.FunctionDef):
-            body = node.body[1:] if ast.get_docstring(node) else node.body
-            length = body[-1].end_lineno - body[0].lineno + 1 if body else 0
-            assert length <= LONGEST_BODY, node.name
+def _length(function: ast.FunctionDef) -> int:
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
 
 
-def test_functions_and_locals_say_what_they_hold(module: ast.Module) -> None:
+def empty_names(module: ast.Module) -> list[str]:
+    """The names of functions and locals that do not say what they hold."""
+    names = []
     for node in ast.walk(module):
         is_local = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         if isinstance(node, ast.FunctionDef | ast.arg) or is_local:
-            name = {"FunctionDef": "name", "arg": "arg", "Name": "id"}[type(node).__name__]
-            assert getattr(node, name).strip("_") not in EMPTY_NAMES, f"line {node.lineno}"
+            attribute = {"FunctionDef": "name", "arg": "arg", "Name": "id"}[type(node).__name__]
+            names.append((getattr(node, attribute), node.lineno))
+    return [f"{name} in line {line}" for name, line in names if name.strip("_") in EMPTY_NAMES]
 
 
-@pytest.mark.parametrize(
-    "path", [*FILES, ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=relative
-)
-def test_spelling_is_american(path: Path) -> None:
-    if path.name != "log.md":  # it keeps what was written
-        assert BRITISH.findall(path.read_text(encoding="utf-8")) == []
+def without_docstring(module: ast.Module) -> list[str]:
+    """The module, and what is public in it, if it has no docstring."""
+    public = [
+        node
+        for node in module.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")
+    ]
+    bare = [node.name for node in public if not ast.get_docstring(node)]
+    return bare if ast.get_docstring(module) else ["the module", *bare]
+
+
+@pytest.fixture(scope="module")
+def offenders() -> dict[Callable, dict[str, list[str]]]:
+    """Check -> file -> what it says of it. All files are parsed once."""
+    checks = (long_functions, empty_names, without_docstring)
+    answers: dict[Callable, dict[str, list[str]]] = {check: {} for check in checks}
+    for path in FILES:
+        for check in checks:
+            if names := check(parse(path)):
+                answers[check][relative(path)] = names
+    return answers
+
+
+def test_no_function_has_a_body_of_more_than_50_lines(offenders) -> None:
+    assert offenders[long_functions] == {}
+
+
+def test_functions_and_locals_say_what_they_hold(offenders) -> None:
+    assert offenders[empty_names] == {}
+
+
+def test_every_module_and_everything_public_has_a_docstring(offenders) -> None:
+    assert offenders[without_docstring] == {}
+
+
+def test_the_checks_find_what_they_look_for() -> None:
+    long = "def f():\n" + "    pass\n" * (LONGEST_BODY + 1)
+    assert long_functions(ast.parse(long)) == ["f"]
+    assert empty_names(ast.parse("def f(told):\n    found_ = 1")) == [
+        "told in line 1",
+        "found_ in line 2",
+    ]
+    assert without_docstring(ast.parse("def f(): pass\ndef _g(): pass")) == ["the module", "f"]
+
+
+def test_spelling_is_american() -> None:
+    pages = [p for p in sorted((ROOT / "docs").rglob("*.md")) if p.name != "log.md"]
+    texts = {
+        relative(p): p.read_text(encoding="utf-8") for p in [*FILES, ROOT / "README.md", *pages]
+    }
+    words = {path: BRITISH.findall(text) for path, text in texts.items()}
+    assert {path: british for path, british in words.items() if british} == {}
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:
     named = {relative(p): {p.stem, *p.parent.relative_to(SOURCE).parts} for p in FILES}
     assert {path: words & FORBIDDEN for path, words in named.items() if words & FORBIDDEN} == {}
-
-
-def test_every_module_and_everything_public_has_a_docstring(module: ast.Module) -> None:
-    bare = [] if ast.get_docstring(module) else ["the module"]
-    for node in module.body:
-        if (
-            isinstance(node, ast.ClassDef | ast.FunctionDef)
-            and not node.name.startswith("_")
-            and not ast.get_docstring(node)
-        ):
-            bare.append(node.name)
-    assert bare == []
 
 
 def test_public_names_are_sorted_and_importable() -> None:

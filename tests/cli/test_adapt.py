@@ -34,6 +34,35 @@ def test_it_says_who_chose_and_where_the_predictions_are(
     assert Path(answer["predictions"]).name == "target.csv"
 
 
+def test_a_dry_run_says_how_long_each_technique_takes_and_writes_nothing(
+    domains: tuple[str, str], graft: Graft, schemas: ModuleType
+) -> None:
+    asked = ("adapt", *domains, *WORDS, "-t", "deep-coral", "--out", "out", "--dry-run")
+    done = graft(*asked, "--json")
+    schemas.check("adapt", done.stdout)
+    plan = json.loads(done.stdout)
+    assert [cell["technique"] for cell in plan["cells"]] == ["mcc", "deep-coral"]
+    assert plan["seconds"] == sum(cell["seconds"] for cell in plan["cells"]) > 0
+    assert {cell["backbone"] for cell in plan["cells"]} == {"tiny:cnn"}
+    assert graft("adapt", *domains, *WORDS, "--out", "out").exit_code == 0
+    done = graft(*asked)
+    assert "nothing was written" in done.stdout
+    assert "mcc" not in done.stdout  # its run is finished
+    assert not Path("out/deep-coral").exists()
+
+
+def test_a_dry_run_with_labels_of_the_target_is_that_of_the_comparison(
+    domains: tuple[str, str], graft: Graft, tmp_path: Path
+) -> None:
+    target = str(pictures(tmp_path / "labeled", ("ants", "bees"), shade=90))
+    done = graft("adapt", domains[0], target, *WORDS, "--out", "out", "--dry-run", "--json")
+    assert {cell["technique"] for cell in json.loads(done.stdout)["cells"]} == {
+        "mcc",
+        "source-only",
+    }
+    assert not Path("out").exists()
+
+
 def test_what_is_no_validator_is_refused(domains: tuple[str, str], graft: Graft) -> None:
     done = graft("adapt", *domains, *WORDS, "--selected-by", "mixvals")
     assert done.exit_code == 2

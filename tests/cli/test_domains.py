@@ -11,7 +11,8 @@ import pytest
 from tests.cli.conftest import Graft
 from tests.unit.data.test_target import pictures
 
-WORDS = ("-b", "tiny:cnn", "--epochs", "1", "--batch-size", "8", "--seeds", "1", "-q")
+ONE = ("--epochs", "1", "--seeds", "1", "--jobs", "1")
+WORDS = ("-b", "tiny:cnn", "--batch-size", "8", *ONE, "-q")
 
 
 @pytest.fixture

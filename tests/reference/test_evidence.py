@@ -28,7 +28,12 @@ def evidence() -> ModuleType:
 
 @pytest.mark.parametrize(
     ("seeds", "examples", "seed_sd", "most"),
-    [(2, 1000, 3, 14), (3, 1000, 3, 10), (3, 150, 3, 10), (3, 150, 0, 10)],
+    [
+        pytest.param(2, 1000, 3, 14, marks=pytest.mark.slow),
+        (3, 1000, 3, 10),
+        (3, 150, 3, 10),
+        pytest.param(3, 150, 0, 10, marks=pytest.mark.slow),
+    ],
 )
 def test_equal_techniques_are_seldom_told_apart(evidence, seeds, examples, seed_sd, most):
     """No family of claims is false more often than stated, nor is one comparison so careful that it
@@ -42,7 +47,7 @@ def test_equal_techniques_are_seldom_told_apart(evidence, seeds, examples, seed_
     assert 90 <= rates.share("difference_covered") <= 99.2
 
 
-@pytest.mark.parametrize("groups", [5, 9])
+@pytest.mark.parametrize("groups", [5, pytest.param(9, marks=pytest.mark.slow)])
 def test_few_groups_of_examples_make_no_false_claims(evidence, groups):
     rates = evidence.measure(evidence.Design(3, 300, 1, groups), STUDIES)
     assert rates.share("control_family") <= 5

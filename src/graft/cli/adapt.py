@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from graft.cli import options as o
-from graft.cli.train import fail_without_transfer, show_study, watch
+from graft.cli.train import fail_without_transfer, show_plan, show_study, watch
 
 
 def adapt(
@@ -61,6 +61,7 @@ def adapt(
     label_separator: o.LabelSeparator = None,
     group_by: o.GroupBy = None,
     out: o.Out = None,
+    dry_run: o.DryRun = False,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
@@ -88,12 +89,15 @@ def adapt(
             weighted=weighted,
             jobs=jobs,
             out=out,
+            dry_run=dry_run,
             checkpoint_seconds=checkpoint_seconds,
             command=shlex.join(["graft", *sys.argv[1:]]),
             observer=observer,
             **o.reading_options(format, columns, header, delimiter, label_separator, group_by),
         )
-    if isinstance(adapted, Study):
+    if dry_run:
+        show_plan(adapted, as_json)
+    elif isinstance(adapted, Study):
         show_study(adapted, as_json)
         fail_without_transfer(adapted)
     else:

@@ -257,6 +257,15 @@ Out = Annotated[
     ),
 ]
 
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Only estimate how long it takes and what would shorten it.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
 
 def columns(pairs: list[str] | None) -> dict[str, str] | None:
     """Turn `["label=topic"]` into `{"label": "topic"}`.

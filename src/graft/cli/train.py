@@ -156,14 +156,7 @@ def compare(
         ),
     ] = False,
     out: o.Out = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help="Only estimate how long it takes and what would shorten it.",
-            rich_help_panel=o.OUTPUT,
-        ),
-    ] = False,
+    dry_run: o.DryRun = False,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
@@ -200,7 +193,7 @@ def compare(
     if leave_one_domain_out:
         _show_domains(study, as_json)
     elif dry_run:
-        _show_plan(study, as_json)
+        show_plan(study, as_json)
     else:
         show_study(study, as_json)
         fail_without_transfer(study)
@@ -334,7 +327,8 @@ def _show_estimate(run: Any, as_json: bool) -> None:
     )
 
 
-def _show_plan(plan: Any, as_json: bool) -> None:
+def show_plan(plan: Any, as_json: bool) -> None:
+    """Show what each technique of a study takes, and what would shorten it."""
     from graft.cli import show
     from graft.training.observers import savings_line, total_line
 

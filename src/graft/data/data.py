@@ -135,6 +135,14 @@ def contents(samples: Sequence[Sample], roles: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
+def content_of_each(samples: Sequence[Sample], roles: Sequence[str]) -> list[str]:
+    """Hash what each sample holds in these roles; of a file, its bytes."""
+    values = [[sample.roles.get(role) for role in roles] for sample in samples]
+    digests = digest_files(_files(value for held in values for value in held))
+    joined = (b"\0".join(_bytes(value, digests) for value in held) for held in values)
+    return [hashlib.sha256(content).hexdigest() for content in joined]
+
+
 def _files(values: Iterable[object]) -> Iterator[Path]:
     """The files that the values of roles lie in."""
     held = (value.source if isinstance(value, Mask | SoundPart) else value for value in values)

@@ -20,9 +20,9 @@ _MANY = (
     "{meaning}."
 )
 _AGAINST, _ALIKE, _ACROSS = (
-    "a step for one of them disturbs the other one",
-    "a step for one of them helps the other one",
-    "a step for one of them hardly changes the other one",
+    "a small step for one of them raises the loss of the other one",
+    "a small step for one of them lowers the loss of the other one",
+    "a small step for one of them hardly changes the loss of the other one",
 )
 SMALL = 0.05
 """Cosines up to this count as none."""

@@ -48,6 +48,8 @@ class Memory:
 
     samples: SourceSamples
     before: Remembered
+    rehearses: bool
+    """Whether the technique draws from the samples that are not measured."""
 
     @classmethod
     def of(cls, spec: RunSpec, model: Model, engine: Engine) -> Memory | None:
@@ -56,21 +58,25 @@ class Memory:
         None if the run was not asked for it, or if its network is not pretrained. Raises
         FolderError if the samples have changed.
         """
-        if spec.forgetting is None or not parse(spec.technique).pretrained:
+        technique = parse(spec.technique)
+        if spec.forgetting is None or not technique.pretrained:
             return None
         samples = reopen_samples(spec, model.backbone.preprocess.reads)
-        return cls(samples, measure_source(model, samples, engine))
+        return cls(samples, measure_source(model, samples, engine), _rehearses(technique))
 
     @property
     def notes(self) -> list[str]:
-        """What is left out, in a sentence."""
-        count = self.before.left_out
-        if not count:
-            return []
-        return [
-            f"{count:,} of {len(self.samples.measured):,} samples of {self.samples.path} have "
-            "classes that the network was not pretrained on, and say nothing of what it forgets."
-        ]
+        """What is left out, a sentence each."""
+        notes, path = [], self.samples.path
+        if count := self.before.left_out:
+            notes.append(
+                f"{count:,} of {len(self.samples.measured):,} samples of {path} have classes that "
+                "the network was not pretrained on, and say nothing of what it forgets."
+            )
+        if self.rehearses and (count := self.samples.copies):
+            copies = plural(count, "sample")
+            notes.append(f"Not rehearsed: {copies} of {path}, of which a copy is measured.")
+        return notes
 
     def forgotten(self, model: Model, engine: Engine) -> dict[str, Any]:
         """Return what result.json says of the trained model.
@@ -132,7 +138,7 @@ def check_forgetting(
     backbone: Backbone, samples: SourceSamples | None, techniques: Sequence[Technique]
 ) -> None:
     """Raise GraftError if it cannot be measured what a network forgets, or nothing be rehearsed."""
-    rehearse = any(REHEARSED in part.streams() for each in techniques for part in each.parts)
+    rehearse = any(map(_rehearses, techniques))
     if samples is None:
         if rehearse:
             raise DataError(
@@ -155,12 +161,19 @@ def add_rehearsed(data: Data, spec: RunSpec, model: Model) -> Data:
 
     Raises as `check_forgetting`.
     """
-    if not any(REHEARSED in part.streams() for part in parse(spec.technique).parts):
+    if not _rehearses(parse(spec.technique)):
         return data
     samples = reopen_samples(spec, model.backbone.preprocess.reads)
     source = open_source_task(model.backbone, samples.rehearsed)
     known = source.choose_known(samples.rehearsed, samples.path)
     return data.with_splits({**data.splits, REHEARSED: known})
+
+
+def _rehearses(technique: Technique) -> bool:
+    """Whether a part of it draws samples of what the network was pretrained on."""
+    return any(
+        stream.is_rehearsed for part in technique.parts for stream in part.streams().values()
+    )
 
 
 def reopen_samples(spec: RunSpec, reads: str) -> SourceSamples:

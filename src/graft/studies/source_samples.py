@@ -11,7 +11,7 @@ import numpy as np
 from graft.base import files, plugins
 from graft.base.errors import DataError
 from graft.base.records import Sample
-from graft.data.data import Data
+from graft.data.data import Data, content_of_each
 from graft.data.kinds.kind import kind_named
 from graft.data.load import read
 from graft.tasks.pretexts.source_task import NAMES
@@ -36,6 +36,8 @@ class SourceSamples:
     path: str
     measured: list[Sample]
     rehearsed: list[Sample]
+    copies: int
+    """The samples that are not rehearsed, since they are copies of measured ones."""
 
     def to_json(self) -> dict[str, str]:
         """Return what the spec of a run says of them."""
@@ -51,7 +53,8 @@ def read_source_samples(path: str | Path, reads: str) -> SourceSamples:
     """Read samples of what networks that read `image`, `text` or `audio` were pretrained on.
 
     Of data with a split `test` or `val` that one is measured, and the others are rehearsed; else
-    every second sample, drawn at random. Raises DataError if there are no such samples.
+    every second sample, drawn at random. Copies of measured samples are not rehearsed. Raises
+    DataError if there are no such samples.
     """
     files.check_exists(files.expand_home(path))
     if reads == "text":
@@ -69,7 +72,9 @@ def read_source_samples(path: str | Path, reads: str) -> SourceSamples:
         raise DataError(
             f"{path} holds nothing on which forgetting can be measured. Give {GIVE[reads]}."
         )
-    return SourceSamples(str(path), _draw(held_out, MOST[reads]), others)
+    measured = _draw(held_out, MOST[reads])
+    rehearsed = _leave_out_copies(others, measured)
+    return SourceSamples(str(path), measured, rehearsed, len(others) - len(rehearsed))
 
 
 def _labeled(samples: Sequence[Sample], task: type[Task]) -> list[Sample]:
@@ -90,6 +95,14 @@ def _halve(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
     order = np.random.default_rng(0).permutation(len(samples)).tolist()
     middle = len(samples) // 2
     return [samples[i] for i in order[:middle]], [samples[i] for i in order[middle:]]
+
+
+def _leave_out_copies(samples: Sequence[Sample], measured: Sequence[Sample]) -> list[Sample]:
+    """The samples that hold something else than each of the measured ones."""
+    roles = ("image", "passage", "audio")
+    known = set(content_of_each(measured, roles))
+    contents = content_of_each(samples, roles)
+    return [s for s, content in zip(samples, contents, strict=True) if content not in known]
 
 
 def _draw(samples: Sequence[Sample], most: int) -> list[Sample]:

@@ -25,8 +25,9 @@ class Replay(RegularizedFineTuning):
     """Full fine-tuning with samples of what the network was pretrained on in each step.
 
     Or, after a `+`, these samples beside any other training. They are those of the splits of
-    `--forgetting PATH` that are not measured (without splits, the other half), under the pretrained
-    head and its loss: classes of pictures, masked tokens of texts, or the next ones.
+    `--forgetting PATH` that are not measured (without splits, the other half; copies of measured
+    ones are left out), under the pretrained head and its loss: classes of pictures, masked tokens
+    of texts, or the next ones.
     Formula: L(task) + weight L(source), L(source) the mean loss of the pretrained head on as many
     samples of its own as `share` says for each new one.
     Source: Robins: Catastrophic forgetting, rehearsal and pseudorehearsal, Connection Science 7,

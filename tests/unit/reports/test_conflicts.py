@@ -21,13 +21,14 @@ def test_each_pair_has_a_curve_over_the_epochs():
 def test_the_sentence_is_of_the_pair_that_agrees_least():
     drawn = _draw("lora", list(_curves(HISTORY).items()))
     assert "of a and c agree least, with a cosine of −0.50" in drawn.sentence
-    assert "disturbs the other" in drawn.sentence
+    assert "raises the loss of the other" in drawn.sentence
     assert [name for name, _ in drawn.legend] == ["a and b", "a and c"]
     assert drawn.svg.count("<polyline") == 3  # the line at 0 and one a pair
 
 
 @pytest.mark.parametrize(
-    ("cosine", "words"), [(0.3, "helps the other"), (0.01, "hardly changes"), (-0.2, "disturbs")]
+    ("cosine", "words"),
+    [(0.3, "lowers the loss of the other"), (0.01, "hardly changes"), (-0.2, "raises the loss")],
 )
 def test_a_single_pair_is_described_by_its_mean(cosine, words):
     drawn = _draw("lora", [("a & b", [(1.0, cosine)])])

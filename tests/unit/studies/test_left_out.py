@@ -70,6 +70,7 @@ def rows_of(*sites: str) -> list[dict[str, str]]:
     ]
 
 
+@pytest.mark.slow
 def test_domains_given_in_python_are_split_here(domains, tmp_path):
     found = graft.leave_one_domain_out(
         rows_of(*"xyz"), "feature-extraction", "tiny:bert", out=tmp_path / "out", **HOW

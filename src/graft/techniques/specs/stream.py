@@ -33,6 +33,11 @@ class Stream:
     """Whether it holds the texts of the samples as running text, each once. A part of them is held
     out to validate on, since no labels say how well they are learned."""
 
+    @property
+    def is_rehearsed(self) -> bool:
+        """Whether it holds samples of what the network was pretrained on."""
+        return self.splits == (REHEARSED,)
+
 
 REHEARSED = "source"
 """The stream of samples of what the network was pretrained on, and the split that holds them. They

@@ -162,7 +162,7 @@ class Streams:
 
     def _feed(self, name: str, stream: Stream, objective: Objective) -> Feed:
         """The feed of one stream, for the task as it is learned."""
-        if name == REHEARSED:
+        if stream.is_rehearsed:
             source = objective.source
             preprocess = source.model.backbone.preprocess
             samples = self.data.splits[REHEARSED]
@@ -188,7 +188,7 @@ class Streams:
 def _set_batch(feed: Feed, stream: Stream, size: int, augment: Augment | None) -> Feed:
     """The feed in batches for `size` samples of the first stream, augmented as asked."""
     batch_size = max(1, round(stream.share * size))
-    if stream.splits == (REHEARSED,):  # each step takes all of a few
+    if stream.is_rehearsed:  # each step takes all of a few
         batch_size = min(batch_size, len(feed.pieces))
     asked = stream.augment or augment
     preprocess = feed.preprocess if asked is None else feed.preprocess.with_augment(asked)
