@@ -25,8 +25,13 @@ Ended = Iterator[tuple[int, Any, BaseException | None]]
 
 
 def share_of_cores(jobs: int) -> int:
-    """The number of threads with which each of `jobs` processes computes."""
-    return max(1, env.cores() // jobs)
+    """The number of threads with which each of `jobs` processes computes.
+
+    Never more than the variable OMP_NUM_THREADS asks for, as torch understands it too.
+    """
+    share = max(1, env.cores() // jobs)
+    asked = os.environ.get("OMP_NUM_THREADS", "").strip()
+    return min(share, int(asked)) if asked.isdecimal() and int(asked) else share
 
 
 def each_in_a_process(

@@ -12,7 +12,8 @@ import psutil
 import pytest
 import torch
 
-from graft.studies.executors import each_in_a_process
+from graft.base import env
+from graft.studies.executors import each_in_a_process, share_of_cores
 
 
 def work(item):
@@ -40,7 +41,19 @@ def test_each_item_has_a_process_and_its_share_of_the_cores():
     results = [result for _, result, _ in each_in_a_process(work, ["a", "b", "c"], 2)]
     assert len({pid for _, pid, _ in results}) == 3
     assert os.getpid() not in {pid for _, pid, _ in results}
-    assert {threads for _, _, threads in results} == {max(1, len(os.sched_getaffinity(0)) // 2)}
+    assert {threads for _, _, threads in results} == {share_of_cores(2)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "threads"), [(None, 4), ("", 4), ("1", 1), ("3", 3), ("16", 4), ("0", 4), ("2,1", 4)]
+)
+def test_no_process_has_more_threads_than_were_asked_for(asked, threads, monkeypatch):
+    monkeypatch.setattr(env, "cores", lambda: 8)
+    if asked is None:
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    else:
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert share_of_cores(2) == threads
 
 
 WORKS = """
@@ -54,7 +67,8 @@ def work(path):
 """
 ASKS = """
 import sys
-from graft.studies.executors import each_in_a_process
+from graft.base import env
+from graft.studies.executors import each_in_a_process, share_of_cores
 from works import work
 
 if __name__ == "__main__":
