@@ -15,6 +15,7 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
 from typing_extensions import TypedDict  # pydantic does not take typing's before Python 3.12
 
+from graft.adaptation import Choice
 from graft.data.checks.inspect import Checked
 from graft.reports.verdict import Against, Outcome
 from graft.studies.plan import StudyPlan
@@ -271,6 +272,7 @@ class Predicted(Trained):
     predictions: str
     """A CSV file."""
     validators: dict[str, Number]
+    choice: Choice
 
 
 class Demonstrated(TypedDict):

@@ -67,7 +67,7 @@ plt.show()
 # %%
 few = course_data.questions(test=150)
 techniques = ["full-fine-tuning", "r-drop", "lora"]
-held_back = graft.compare(few, techniques, shots=8, seeds=3, epochs=8)
+held_back = graft.compare(few, techniques, shots=8, seeds=2, epochs=8)
 print("\n".join(held_back.verdict.sentences))
 
 # %%
@@ -95,7 +95,7 @@ student = course_data.first_layers("runs/teacher/model", 2, "runs/student")
 
 # %%
 techniques = ["full-fine-tuning", "distillation:teacher=runs/teacher"]
-students = graft.compare(many, techniques, student, seeds=3, epochs=4)
+students = graft.compare(many, techniques, student, seeds=2, epochs=4)
 print("\n".join(students.verdict.sentences))
 
 # %% [markdown]

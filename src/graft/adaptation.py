@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from graft import api
 from graft.backbones.load import default_backbone, full_name
-from graft.base.errors import BadValue, DataError
+from graft.base import files
+from graft.base.errors import BadValue, DataError, UnknownName
 from graft.base.ranges import check_flag, check_word
 from graft.data.data import Data
 from graft.data.domains import ROLE, domain_folders
@@ -23,14 +25,18 @@ from graft.studies.run import is_finished
 from graft.studies.study import slug
 from graft.tasks.specs.find_task import find_task
 from graft.tasks.specs.options import read_task
+from graft.techniques.specs.combine import controls_of
 from graft.training.loop.stage import CHECKPOINT_SECONDS
 from graft.training.observers import Observer
 from graft.training.validators.validator import USUAL, VAL, check_selection
 
-TECHNIQUES = ("mcc", "deep-coral", "dann")
-"""The techniques that `adapt` compares by default, with source-only as their control."""
+TECHNIQUES = ("feature-extraction + mcc", "feature-extraction + bnm")
+"""The techniques that `adapt` compares by default, on recorded features: those that held up best in
+the measured pairs (docs/adaptation.md), in minutes. Their control is `source-only`."""
 PREDICTIONS = "target.csv"
 """The predictions for a target without labels, in the folder of the run that was chosen."""
+CHOICE = "choice.json"
+"""The fields of `Choice`, beside the predictions."""
 
 
 def adapt(
@@ -62,7 +68,8 @@ def adapt(
     used for the figures on its held-out samples alone. `val` is the validation split of the source,
     which shows nothing of the target. If the target has none, each technique is
     trained once, and the run that the validator chooses is returned: nothing is measured on the
-    target, there is no verdict, and the folder of the run has `target.csv` with its predictions.
+    target, there is no verdict, and the folder of the run has `target.csv` with its predictions and
+    `choice.json`: see `Choice`.
     `seeds`, `jobs` and `command` are of the comparison: without labels they have no effect.
     With `dry_run`, nothing is written, and the plan says how long all of this takes.
     `target` may also name a domain of the source: one of the folders in it, or a value of the
@@ -96,13 +103,42 @@ def adapt(
         )
     home = Path(out) if out else api.default_home(loaded) / "adapt"
     if dry_run:
+        names = list(dict.fromkeys([*names, controls_of(names[0])[0].technique]))
         folders = {name: home / slug(name) for name in names}
         backbone = full_name(backbone or _usual_backbone(loaded, task))
         return _plan(source, backbone, folders, training)
     runs = [api.fit(source, backbone, name, out=home / slug(name), **training) for name in names]
     chosen = max(runs, key=lambda run: _rate(run.result, selected_by))
-    write_rows(chosen.folder / PREDICTIONS, chosen.model.predict(str(target)))
+    rows = chosen.model.predict(str(target))
+    write_rows(chosen.folder / PREDICTIONS, rows)
+    control = controls_of(chosen.result["technique"])[0].technique
+    held = api.fit(source, backbone, control, out=home / slug(control), **training)
+    choice = Choice(
+        selected_by,
+        {run.result["technique"]: run.result["validators"] for run in runs},
+        control,
+        sum(
+            one["prediction"] != other["prediction"]
+            for one, other in zip(rows, held.model.predict(str(target)), strict=True)
+        ),
+        len(rows),
+    )
+    files.write_json(chosen.folder / CHOICE, asdict(choice))
     return chosen
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Why a technique was chosen without labels of the target, and what it changed there."""
+
+    selected_by: str
+    validators: dict[str, dict[str, float | None]]
+    """Technique -> validator -> its value; more is better."""
+    control: str
+    """The technique that learned from the labels of the source alone."""
+    changed: int
+    """The samples of the target of which the chosen technique predicts something else."""
+    samples: int
 
 
 def _plan(
@@ -149,6 +185,13 @@ def _name_target(
         raise BadValue(
             f"source_domains are named, and {target} is no domain of the source. Give the name of "
             "a folder in it, or name the column of domains: columns domain=NAME."
+        )
+    if is_path and not files.expand_home(target).exists():
+        if folders:
+            raise UnknownName.of(f"path, or folder in {source}:", str(target), folders)
+        raise DataError(
+            f"No such file or folder: {target}. If it is a value of a column of {source}, name the "
+            "column: --columns domain=NAME."
         )
     return {"target": str(target)}
 

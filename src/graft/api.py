@@ -32,8 +32,8 @@ from graft.studies.arguments import (
     check_splits,
     check_techniques,
     check_unread,
-    describe_few,
     describe_repetitions,
+    describe_techniques,
     read_forgetting,
     read_fractions,
     read_names,
@@ -169,9 +169,9 @@ def fit(
     spec = replace(spec, forgetting=source and source.to_json())
     drawn = subsample(loaded, fraction=fraction, shots=shots, seed=seed)
     check_drawn(drawn, loaded, base.task)
-    check_techniques(spec.backbone, [technique], fitted, drawn, source)
+    check_techniques(spec.backbone, [technique], fitted, drawn, source, batch_size)
     _report_findings(loaded, observer)
-    for note in describe_few([technique], drawn):
+    for note in describe_techniques([technique], drawn):
         observer.note(note)
     if dry_run:
         return estimate_run(spec, loaded)
@@ -245,7 +245,7 @@ def compare(
     drawn = subsample(loaded, shots=shots, seed=seeds[0])
     source = read_forgetting(forgetting, fitted, loaded)
     for backbone in dict.fromkeys(backbones):
-        check_techniques(backbone, techniques, fitted, drawn, source)
+        check_techniques(backbone, techniques, fitted, drawn, source, batch_size)
     axes = dict(zip(AXES, (techniques, backbones, seeds, fractions), strict=True))
     base = replace(base, folders=hash_folders(backbones, techniques))
     base = replace(base, forgetting=source and source.to_json())
@@ -254,7 +254,7 @@ def compare(
     question = Question(base, **fields, command=command, selected_by=selected_by)
     folder = out or default_folder(default_home(loaded), question)
     check_output_folder(folder, loaded)
-    few = [*describe_few(techniques, drawn), describe_few_groups(loaded)]
+    few = [*describe_techniques(techniques, drawn), describe_few_groups(loaded)]
     for note in filter(None, [*describe_repetitions(axes), *few]):
         observer.note(note)
     for note in check_folder(folder, question):

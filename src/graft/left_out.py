@@ -25,6 +25,7 @@ from graft.studies.arguments import read_names
 from graft.studies.study import slug
 from graft.tasks.specs.options import reading_for
 from graft.tasks.specs.several import join_specs
+from graft.training.observers import Observer
 
 LEAST = 3
 """Of two domains one would be left out and one learned from, which is no leaving out."""
@@ -63,7 +64,9 @@ def leave_one_domain_out(
     role = "target_domain" if adapt else "test_domain"
     asked = read_names("techniques", techniques) or (list(TECHNIQUES) if adapt else None)
     studies = {}
-    for name in names:
+    observer = options.get("observer") or Observer()
+    for number, name in enumerate(names, 1):
+        observer.note(f"Domain {number} of {len(names)}: {name} is left out.")
         study = {"task": task, "out": home / slug(name), **options}
         if isinstance(data, str | os.PathLike):
             studies[name] = api.compare(data, asked, backbones, **study, **{role: name})

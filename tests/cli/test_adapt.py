@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from types import ModuleType
 
+import pandas as pd
 import pytest
 
 from tests.cli.conftest import Graft
@@ -32,6 +33,20 @@ def test_it_says_who_chose_and_where_the_predictions_are(
     answer = json.loads(again.stdout)
     assert answer["technique"] == "mcc"
     assert Path(answer["predictions"]).name == "target.csv"
+    choice = answer["choice"]
+    assert choice["validators"] == {"mcc": answer["validators"]}
+    assert choice["samples"] == 9
+    mine, others = (
+        pd.read_csv(path)["prediction"]
+        for path in (answer["predictions"], _predict(graft, "out/source-only", domains[1]))
+    )
+    assert choice["changed"] == (mine != others).sum()
+    assert f"{choice['changed']} of 9 predictions differ from those of source-only" in done.stdout
+
+
+def _predict(graft: Graft, run: str, data: str) -> Path:
+    assert graft("predict", run, data, "--out", "control.csv").exit_code == 0
+    return Path("control.csv")
 
 
 def test_a_dry_run_says_how_long_each_technique_takes_and_writes_nothing(
@@ -41,7 +56,7 @@ def test_a_dry_run_says_how_long_each_technique_takes_and_writes_nothing(
     done = graft(*asked, "--json")
     schemas.check("adapt", done.stdout)
     plan = json.loads(done.stdout)
-    assert [cell["technique"] for cell in plan["cells"]] == ["mcc", "deep-coral"]
+    assert [cell["technique"] for cell in plan["cells"]] == ["mcc", "deep-coral", "source-only"]
     assert plan["seconds"] == sum(cell["seconds"] for cell in plan["cells"]) > 0
     assert {cell["backbone"] for cell in plan["cells"]} == {"tiny:cnn"}
     assert graft("adapt", *domains, *WORDS, "--out", "out").exit_code == 0

@@ -46,6 +46,7 @@ Fraction = Annotated[
     float, Range("a number more than 0 and at most 1", lambda value: 0 < value <= 1)
 ]
 Count = Annotated[int, COUNT]
+SeveralCount = Annotated[int, Range("a whole number from 2 on", lambda value: value >= 2)]
 Epochs = Annotated[
     float,
     Range(

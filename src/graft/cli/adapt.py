@@ -106,18 +106,26 @@ def adapt(
 
 def _show_chosen(run: Any, selected_by: str, as_json: bool) -> None:
     """Show which technique was chosen, by what, and where its predictions are."""
-    from graft.adaptation import PREDICTIONS
+    from graft.adaptation import CHOICE, PREDICTIONS
+    from graft.base import files
     from graft.cli import show
 
     predictions, result = run.folder / PREDICTIONS, run.result
+    choice = files.read_json(run.folder / CHOICE, "the run that was chosen")
     if as_json:
-        show.answer_json({"folder": run.folder, "predictions": predictions, **result})
+        answer = {"folder": run.folder, "predictions": predictions, "choice": choice, **result}
+        show.answer_json(answer)
         return
-    values = result["validators"].items()
-    rows = [[name, "-" if value is None else f"{value:.3f}"] for name, value in values]
-    show.table(["validator", "value"], rows)
+    rated = choice["validators"]
+    rows = [
+        [name, *("-" if each[name] is None else f"{each[name]:.3f}" for each in rated.values())]
+        for name in result["validators"]
+    ]
+    show.table(["validator (more is better)", *rated], rows)
     typer.echo(
         f"{result['technique']} was chosen by {selected_by}. The target has no labels, so nothing "
-        "was measured there, and there is no verdict."
+        "was measured there, and there is no verdict.\n"
+        f"{choice['changed']:,} of {choice['samples']:,} predictions differ from those of "
+        f"{choice['control']}, which did not learn from the target."
     )
     typer.echo(f"model: {run.folder}\npredictions: {predictions}")

@@ -242,9 +242,17 @@ def _with_unlabeled(data: Data, path: Path) -> Data:
 
 def _read_target(source: Data, path: Path, reading: Mapping[str, Any]) -> Data:
     """Read the samples of another domain, with the labels that they have."""
-    if source.path and path.resolve() == Path(source.path).resolve():
+    here, there = path.resolve(), Path(source.path).resolve()
+    if source.path and here == there:
         raise DataError(
             f"The target {path} is the source itself. Give the path of samples of another domain."
+        )
+    if source.path and (there in here.parents or here in there.parents):
+        inner, outer = (path, source.path) if there in here.parents else (source.path, path)
+        raise DataError(
+            f"{inner} lies in {outer}, and one of them is the source, the other the target. Give "
+            "folders of which none holds the other. If the folders in the source are domains, "
+            f"give the name of one as the target: {path.name}."
         )
     return read(path, **{**reading, "labels": False})
 

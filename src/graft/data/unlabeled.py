@@ -24,7 +24,7 @@ LEAST_RATIO = 2
 """Fewer samples without labels for each one with a label seldom repay what learning from them
 costs: few-label techniques were published with seven and more."""
 _FEW = (
-    "There are {unlabeled} without labels and {labeled} to train on: with fewer than {ratio} for "
+    "{unlabeled} without labels and {labeled} to train on: with fewer than {ratio} for "
     "each labeled one, learning from them seldom pays. Add samples without labels, or compare "
     "with techniques that leave them out."
 )
@@ -51,14 +51,19 @@ def unlabeled_texts(data: Data, seed: int) -> tuple[list[Sample], list[Sample]]:
     return rest, [passages[i] for i in sorted(held)]
 
 
-def add_unlabeled(data: Data, more: Data, path: Path | str) -> Data:
-    """Add the samples of `more`, which were read from `path`, to the split `unlabeled`.
+def inputs_of(data: Data) -> list[str]:
+    """The roles of the samples from which their labels are predicted."""
+    return sorted(next(roles for roles in kind_named(data.kind).inputs if roles <= data.roles))
 
-    They keep the inputs of the data, and no labels. Raises DataError if they have no such inputs.
+
+def strip_labels(data: Data, more: Data, path: Path | str) -> list[Sample]:
+    """Return all samples of `more`, which were read from `path`, with the inputs of `data` alone.
+
+    Raises DataError if they have no such inputs.
     """
     kind, theirs = kind_named(data.kind), kind_named(more.kind)
-    inputs = next(roles for roles in kind.inputs if roles <= data.roles)
-    nouns, holder = next((_MEDIA[role] for role in inputs if role in _MEDIA), _TEXTS)
+    inputs = inputs_of(data)
+    nouns, holder = _media(inputs)
     samples = [sample for split in more.splits.values() for sample in split]
     bare = [
         Sample(f"unlabeled/{sample.id}", roles)
@@ -67,7 +72,18 @@ def add_unlabeled(data: Data, more: Data, path: Path | str) -> Data:
     ]
     if not bare:
         raise DataError(f"{path} holds no {nouns} to learn from. Give the path of a {holder}.")
-    note = f"{len(bare):,} unlabeled {nouns} were read from {path}."
+    return bare
+
+
+def add_unlabeled(data: Data, more: Data, path: Path | str) -> Data:
+    """Add the samples of `more`, which were read from `path`, to the split `unlabeled`.
+
+    They keep the inputs of the data, and no labels. Raises DataError if they have no such inputs.
+    """
+    bare, theirs, inputs = strip_labels(data, more, path), kind_named(more.kind), inputs_of(data)
+    samples = [sample for split in more.splits.values() for sample in split]
+    count = plural(len(bare), f"unlabeled {_media(inputs)[0].removesuffix('s')}")
+    note = f"{count} {'was' if len(bare) == 1 else 'were'} read from {path}."
     is_label = not any(theirs.target in roles for roles in (inputs, *theirs.inputs))
     known = is_label and any(s.roles.get(theirs.target) for s in samples)
     note += " They have labels, which are not used." if known else ""
@@ -87,6 +103,11 @@ def describe_few_unlabeled(data: Data) -> str | None:
         return None
     counts = {"unlabeled": plural(unlabeled, "sample"), "labeled": plural(labeled, "sample")}
     return _FEW.format(**counts, ratio=LEAST_RATIO)
+
+
+def _media(inputs: Iterable[str]) -> tuple[str, str]:
+    """What the samples are, in the plural, and what usually holds them."""
+    return next((_MEDIA[role] for role in inputs if role in _MEDIA), _TEXTS)
 
 
 def _inputs(

@@ -26,7 +26,9 @@ _BY_SOURCE = (
 _NO_LABELS = "The technique was chosen by {validator}, which looks at no label of the target."
 _SHIFT = (
     "The classes seem to be differently frequent in the target ({shares}), by an estimate without "
-    "its labels: techniques and validators that expect equal shares may be misled."
+    "its labels that takes each class to look alike in both domains. If that is so, techniques and "
+    "validators that expect equal shares may be misled; if not, the network takes some classes for "
+    "others."
 )
 SHIFT, FEWEST = 0.2, 3
 """The share of the target that would have to change its class for the shares of the source, from
@@ -89,6 +91,8 @@ def _say_validators(board: Board) -> list[str]:
     chosen_by = board.study.selected_by
     if chosen_by == VAL:
         return [_BY_SOURCE] if any(row.validators for row in board.rows) else []
+    if not any(choice.best for choice in board.choices):
+        return []
     notes = [_NO_LABELS.format(validator=chosen_by)]
     for choice in board.choices[:1]:
         notes += _say_label_shift(choice)

@@ -99,7 +99,8 @@ def describe_study(board: Board) -> dict[str, Any]:
         "Epochs": about.get("epochs") or "each technique's own",
         "Batch size": about.get("batch_size") or "each technique's own",
         "Precision": about.get("precision"),
-        "Models selected by": ", ".join(selected),
+        "Weights of a run selected by": ", ".join(selected),
+        "Technique selected by": study.selected_by,
     }
     return {
         "command": about.get("command"),

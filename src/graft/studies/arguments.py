@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.backbones.backbone import Backbone
-from graft.base import files
+from graft.base import files, plugins
 from graft.base.counts import plural
 from graft.base.errors import BadValue, DataError, FolderError, UnknownName, listed
 from graft.base.ranges import (
@@ -35,8 +35,8 @@ from graft.studies.source_samples import SourceSamples, read_source_samples
 from graft.studies.spec import RunSpec
 from graft.tasks.specs.options import read_task
 from graft.tasks.task import Task
-from graft.techniques.specs.combine import canonical, parse
-from graft.training.feeds.streams import check_unlabeled
+from graft.techniques.specs.combine import canonical, first_of, parse
+from graft.training.feeds.streams import check_lengths, check_unlabeled
 from graft.training.validators.validator import USUAL, VAL, check_selection
 
 MOST_SEEDS = 1_000
@@ -180,6 +180,7 @@ def check_techniques(
     task: Task,
     data: Data,
     source: SourceSamples | None = None,
+    batch_size: int | None = None,
 ) -> None:
     """Raise GraftError for unknown names, and techniques not made for the network, task or data.
 
@@ -197,6 +198,7 @@ def check_techniques(
         technique.check(network, task)
         for part in technique.parts:
             check_unlabeled(part, data)
+            check_lengths(part, data, task, batch_size)
         if task.fresh_head and not technique.learns_labels:
             is_first = any(part.transfer == "unsupervised" for part in technique.parts)
             spec = f"{name} then full-fine-tuning" if is_first else f"full-fine-tuning then {name}"
@@ -204,6 +206,42 @@ def check_techniques(
                 f"{name!r} learns from samples without labels, and leaves the new head "
                 f"of {task.name} untrained. Write: '{spec}'."
             )
+
+
+def describe_techniques(techniques: Sequence[str], data: Data) -> list[str]:
+    """Say what is probably not meant, or seldom pays, with these techniques and data."""
+    return [
+        *describe_order(techniques),
+        *describe_unused(techniques, data),
+        *describe_few(techniques, data),
+    ]
+
+
+def describe_order(techniques: Sequence[str]) -> list[str]:
+    """Say which techniques end with a part that changes the layers below a trained head alone."""
+    notes = []
+    for technique in techniques:
+        *earlier, last = parse(technique).parts
+        if earlier and last.transfer == "unsupervised" and not last.learns_labels:
+            name = plugins.name_of(type(first_of(last)))
+            notes.append(
+                f"{technique!r} ends with {name!r}, which changes the layers below the head and "
+                "not the head. Let a technique follow that learns the task."
+            )
+    return notes
+
+
+def describe_unused(techniques: Sequence[str], data: Data) -> list[str]:
+    """Say that no technique learns from the samples without labels, if there are some."""
+    count = len(data.splits.get("unlabeled", ()))
+    parts = (part for technique in techniques for part in parse(technique).parts)
+    streams = [stream for part in parts for stream in part.streams().values()]
+    if data.target or not count or any(s.passages or "unlabeled" in s.splits for s in streams):
+        return []
+    return [
+        f"{', '.join(techniques)}: nothing is learned from the {plural(count, 'sample')} without "
+        "labels. 'graft list techniques --kind unsupervised' names what learns from them."
+    ]
 
 
 def describe_few(techniques: Sequence[str], data: Data) -> list[str]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from graft.backbones.backbone import Model
 from graft.base.passes import join_by_row
-from graft.base.ranges import Count
+from graft.base.ranges import Count, SeveralCount
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.deep_clustering import (
@@ -49,7 +49,7 @@ class DeepClustering(OnFeatures):
     Example: graft fit photos --unlabeled more_photos -t "deep-clustering:clusters=100 then lp-ft"
     """
 
-    clusters: Count | None = None
+    clusters: SeveralCount | None = None
     """The number of clusters; `auto` is the square root of the number of pictures."""
     axes: Count = 64
     """The principal axes of the features that k-means reads."""

@@ -14,6 +14,7 @@ from graft.base.ranges import NotNegative, PartialShare, Positive
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.fixmatch import fixmatch
+from graft.techniques.formulas.pseudo_labels import pseudo_labels
 from graft.techniques.specs.checks import check_one_class
 from graft.techniques.specs.fine_tuning import FineTuning
 from graft.techniques.specs.stream import LABELED, Stream
@@ -75,6 +76,7 @@ class FixmatchObjective(Objective):
     def __init__(self, model: Model, task: Task, threshold: float, weight: float):
         super().__init__(model, task)
         self.threshold, self.weight = threshold, weight
+        self.register_buffer("num_used", torch.tensor(0))
 
     def outputs(self, batches: Batches) -> Outputs:
         with torch.no_grad():
@@ -85,7 +87,18 @@ class FixmatchObjective(Objective):
         self, outputs: Outputs, batches: Batches, progress: float
     ) -> dict[str, Tensor]:
         weak, strong = outputs[WEAK].logits, outputs[STRONG].logits
+        self.num_used += pseudo_labels(weak, self.threshold)[1].sum()
         return {"unlabeled": self.weight * fixmatch(weak, strong, self.threshold)}
+
+    def notes(self) -> list[str]:
+        """Say that no prediction served as a label, if that is so."""
+        if self.num_used:
+            return []
+        return [
+            f"No prediction for a sample without labels reached {self.threshold:g}, so fixmatch "
+            "learned nothing from them: this was training on the labels alone. Use a lower "
+            "threshold, as in 'fixmatch:threshold=0.7', or more epochs."
+        ]
 
     def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
         return {**super().loss_weights(batches), "unlabeled": len(batches[WEAK])}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -113,3 +114,33 @@ def test_a_target_and_unlabeled_samples_are_one_too_many(source, tmp_path):
     other = pictures(tmp_path / "drawings", ("ants", "bees"), shade=90)
     with pytest.raises(BadValue, match="unlabeled and target both name"):
         load_data(source, target=other, unlabeled=other)
+
+
+def test_a_copy_of_the_source_is_no_target(source, tmp_path):
+    copy = pictures(tmp_path / "copy", ("ants", "bees"))
+    with pytest.raises(DataError, match=r"All 30 samples of .*copy are samples of the source too"):
+        load_data(source, target=copy)
+    shutil.rmtree(copy / "ants")
+    pictures(copy, ("ants",), shade=90)
+    assert load_data(source, target=copy).target == "labeled"
+
+
+def test_a_target_within_the_source_is_refused_and_so_is_the_reverse(source):
+    with pytest.raises(DataError, match=r"ants lies in .*photos.*none holds the other"):
+        load_data(source, target=source / "ants")
+    with pytest.raises(DataError, match=r"photos lies in .*, and one of them is the source"):
+        load_data(source, target=source.parent)
+
+
+def test_classes_in_other_capitals_are_named_beside_those_of_the_source(source, tmp_path):
+    target = pictures(tmp_path / "drawings", ("Ants", "bees"), shade=90)
+    with pytest.raises(DataError, match=r"in other capitals: Ants \(there ants\)\. Write them"):
+        load_data(source, target=target)
+
+
+def test_a_target_with_some_labels_is_not_measured_and_told_so(source, tmp_path):
+    target = pictures(tmp_path / "drawings", ("ants",), count=4, shade=90)
+    pictures(target, ("",), count=3, shade=120)
+    data = load_data(source, target=target)
+    assert data.target == "unlabeled"
+    assert any("labels for 4 of 7 samples alone" in note for note in data.notes)

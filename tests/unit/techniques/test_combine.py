@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 
 from graft.base.errors import BadValue
-from graft.studies.arguments import check_techniques
+from graft.studies.arguments import check_techniques, describe_order
 from graft.studies.run import build_model
 from graft.techniques.specs.combine import control_named, controls_of, is_held_against, parse
 from graft.training.feeds.feed import Feed
@@ -273,3 +273,8 @@ def test_a_control_may_have_further_settings(spec, other, is_held):
 )
 def test_a_technique_is_held_against_the_controls_of_its_parts(spec, controls):
     assert [control.technique for control in controls_of(spec)] == controls
+
+
+def test_a_part_that_leaves_a_trained_head_behind_is_told():
+    (note,) = describe_order(["lp-ft then diet", "diet then lp-ft", "lp-ft", "lp-ft then tent"])
+    assert note.startswith("'lp-ft then diet' ends with 'diet'")

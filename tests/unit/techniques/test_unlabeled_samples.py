@@ -138,3 +138,11 @@ def test_fixmatch_is_refused_for_texts():
     backbone = build_model("tiny:bert", task, pretrained=True, seed=0).backbone
     with pytest.raises(BadValue, match="'fixmatch' needs two views of a sample"):
         parse("fixmatch").check(backbone, task)
+
+
+@pytest.mark.parametrize(("threshold", "is_told"), [(0.0, False), (0.999999, True)])
+def test_fixmatch_says_that_no_prediction_served_as_a_label(threshold, is_told, tmp_path):
+    spec = f"fixmatch:threshold={threshold:.6f},epochs=1"
+    _, position = trained(spec, TASK, tmp_path, backbone=NETWORK, checkpoint_seconds=NEVER)
+    notes = [note for note in position.warnings if "fixmatch learned nothing" in note]
+    assert bool(notes) == is_told

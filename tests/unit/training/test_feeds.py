@@ -98,7 +98,8 @@ def test_a_stream_without_samples_is_refused():
 
 def test_a_stream_shorter_than_its_batch_is_refused():
     with pytest.raises(
-        DataError, match=r"takes 4 samples of the stream 'unlabeled'.*have 3 in unlabeled.*--batch"
+        DataError,
+        match=r"takes 4 samples of unlabeled.*there are 3\..*--batch-size 3",
     ):
         feeds_of("deep-coral", unlabeled=3)
 

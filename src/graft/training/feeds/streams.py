@@ -62,6 +62,43 @@ def check_unlabeled(part: Technique, data: Data) -> None:
             )
 
 
+def check_lengths(part: Technique, data: Data, task: Task, batch_size: int | None) -> None:
+    """Raise DataError if a batch of the part takes more samples without labels than there are.
+
+    `batch_size` is the one that the user asks for.
+    """
+    streams = part.streams()
+    size = batch_size or part.batch_size or task.batch_size
+    size = size or default_batch_size(len(data.splits["train"]))
+    for name in [*streams][1:]:
+        stream = streams[name]
+        if not (stream.labels or stream.passages or stream.rows_of):
+            count = sum(len(data.splits.get(split, ())) for split in stream.splits)
+            _check_length(part, name, count, size)
+
+
+def _check_length(part: Technique, name: str, count: int, size: int) -> None:
+    """Raise DataError if the stream `name` has fewer samples than one step takes.
+
+    `size` is the number of samples of the first stream.
+    """
+    stream = part.streams()[name]
+    needed = _batch_of(stream, size)
+    if count >= needed:
+        return
+    smaller = int(count / stream.share)
+    advice = f", or use a smaller batch: --batch-size {smaller}" if smaller > 0 else ""
+    raise DataError(
+        f"{plugins.name_of(type(first_of(part)))!r} takes {plural(needed, 'sample')} of "
+        f"{listed(stream.splits)} in each step, and there are {count}. Add samples{advice}."
+    )
+
+
+def _batch_of(stream: Stream, size: int) -> int:
+    """The samples of a stream in a step with `size` samples of the first one."""
+    return max(1, round(stream.share * size))
+
+
 @dataclass(frozen=True)
 class Streams:
     """The feeds for training and validation, and the budget, of each part.
@@ -104,22 +141,10 @@ class Streams:
             for name, stream in streams.items()
         }
         for name in [*streams][1:]:
-            if streams[name].rows_of is None:
-                self._check_length(part, name, feeds[name])
+            if streams[name].rows_of is None and not streams[name].is_rehearsed:
+                _check_length(part, name, len(feeds[name].pieces), size)
         objective.prepare({name: len(feed.pieces) for name, feed in feeds.items()})
         return Feeds(feeds, streams), replace(val, batch_size=size)
-
-    def _check_length(self, part: Technique, name: str, feed: Feed) -> None:
-        """Raise DataError if the stream `name` is shorter than its batch."""
-        count = len(feed.pieces)
-        if count < feed.batch_size:
-            technique = plugins.name_of(type(first_of(part)))
-            raise DataError(
-                f"{technique!r} takes {plural(feed.batch_size, 'sample')} of the stream {name!r} "
-                f"in each step, and {self.data.path or 'the data'} have {count} in "
-                f"{listed(part.streams()[name].splits)}. Add samples, or use a smaller batch: "
-                "--batch-size."
-            )
 
     def budget(self, part: Technique, objective: Objective, train: Feed) -> float:
         """Its passes over the training feed."""
@@ -187,7 +212,7 @@ class Streams:
 
 def _set_batch(feed: Feed, stream: Stream, size: int, augment: Augment | None) -> Feed:
     """The feed in batches for `size` samples of the first stream, augmented as asked."""
-    batch_size = max(1, round(stream.share * size))
+    batch_size = _batch_of(stream, size)
     if stream.is_rehearsed:  # each step takes all of a few
         batch_size = min(batch_size, len(feed.pieces))
     asked = stream.augment or augment
