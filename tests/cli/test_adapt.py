@@ -82,3 +82,17 @@ def test_what_is_no_validator_is_refused(domains: tuple[str, str], graft: Graft)
     done = graft("adapt", *domains, *WORDS, "--selected-by", "mixvals")
     assert done.exit_code == 2
     assert "mixval" in done.output
+
+
+def test_what_was_refused_during_a_run_leaves_the_folder_to_the_corrected_command(
+    domains: tuple[str, str], graft: Graft
+) -> None:
+    asked = ("fit", domains[0], "--unlabeled", domains[1], "-b", "tiny:cnn", "-q", "--epochs", "1")
+    clusters = "deep-clustering:clusters={},epochs=1 then full-fine-tuning"
+    refused = graft(*asked, "-t", clusters.format(5000), "--out", "out")
+    assert refused.exit_code == 2, refused.output
+    corrected = graft(*asked, "-t", clusters.format(2), "--out", "out")
+    assert corrected.exit_code == 0, corrected.output
+    assert json.loads(Path("out/result.json").read_text())["technique"] == clusters.format(2)
+    again = graft(*asked, "-t", clusters.format(3), "--out", "out")
+    assert again.exit_code == 2 and "holds another run" in again.output

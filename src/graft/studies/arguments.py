@@ -29,13 +29,14 @@ from graft.data.load import load_data
 from graft.data.unlabeled import describe_few_unlabeled
 from graft.studies.forgetting import check_forgetting
 from graft.studies.question import repetitions
-from graft.studies.records import read_spec
+from graft.studies.records import read_spec, read_status
 from graft.studies.run import open_backbone
 from graft.studies.source_samples import SourceSamples, read_source_samples
 from graft.studies.spec import RunSpec
 from graft.tasks.specs.options import read_task
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import canonical, first_of, parse
+from graft.training.checkpoint import checkpoint_path
 from graft.training.feeds.streams import check_lengths, check_unlabeled
 from graft.training.validators.validator import USUAL, VAL, check_selection
 
@@ -321,17 +322,27 @@ def check_output_folder(folder: Path, data: Data) -> None:
 
 
 def check_same_run(folder: Path, spec: RunSpec) -> None:
-    """Raise FolderError if the folder holds another run, or a study."""
+    """Raise FolderError if the folder holds another run, or a study.
+
+    A run that failed before anything of it was kept leaves its folder to the next one.
+    """
     if (folder / "study.json").exists():
         raise FolderError(f"{folder} holds a study. Choose another folder for a run with --out.")
     if not (folder / "spec.json").exists():
         return
     other = read_spec(folder)
-    if other["hash"] != spec.hash:
+    if other["hash"] != spec.hash and not _kept_nothing(folder):
         raise FolderError(
             f"{folder} holds another run: "
             f"{'; '.join(_differences(other, spec))}. Choose another --out."
         )
+
+
+def _kept_nothing(folder: Path) -> bool:
+    """Whether the run in the folder failed without a result and without a checkpoint."""
+    kept = (folder / "result.json", checkpoint_path(folder))
+    failed = read_status(folder).get("state") == "failed"
+    return failed and not any(map(Path.exists, kept))
 
 
 def _differences(there: Mapping[str, Any], spec: RunSpec) -> list[str]:
