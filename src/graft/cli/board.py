@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def leaderboard(folder: Path) -> None:
     """Show one row per technique and baseline: the mean over seeds, its interval, its cost."""
     from graft.reports import words
+    from graft.reports.controls import describe_controls
     from graft.reports.forgetting import forgetting_column
     from graft.reports.leaderboard import build
     from graft.reports.read import read
@@ -39,6 +40,8 @@ def leaderboard(folder: Path) -> None:
         pairs = zip(rows, column[1], strict=True)
         header, rows = [*header, column[0]], [[*cells, cell] for cells, cell in pairs]
     show.table(header, rows)
+    for sentence in describe_controls(board.rows):
+        typer.echo(sentence)
 
 
 def _board_row(metric: Metric, row: Any, several: bool, decimals: int) -> list[str]:

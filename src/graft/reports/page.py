@@ -15,6 +15,7 @@ from graft.metrics.metric import Metric
 from graft.reports import details, figures, provenance, words
 from graft.reports.board import Board, Row, Size
 from graft.reports.conflicts import conflicts
+from graft.reports.controls import describe_controls
 from graft.reports.forgetting import describe_forgetting
 from graft.reports.groups import by_group
 from graft.reports.read import Run
@@ -210,7 +211,7 @@ def _size(board: Board, size: Size, colors: dict[str, Series], verdict: Verdict)
             for row in rows
         ],
         **_other_metrics(board, rows),
-        "undefined": _undefined(board, rows),
+        "remarks": [*describe_controls(rows), *_undefined(board, rows)],
     }
 
 
