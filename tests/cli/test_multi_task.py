@@ -29,6 +29,18 @@ def test_check_says_what_each_task_has(table: Path, graft: Graft) -> None:
     assert "task 'tone': known for" in shown
 
 
+def test_the_column_of_the_splits_is_no_task(table: Path, graft: Graft) -> None:
+    rows = pd.read_csv(table)
+    rows["split"] = ["train", "test", "train", "val"] * (len(rows) // 4) + ["train"] * (
+        len(rows) % 4
+    )
+    rows.to_csv("split.csv", index=False)
+    for verb in ("check", "fit"):
+        refused = graft(verb, "split.csv", "--task", "tone", "--task", "split")
+        assert refused.exit_code == 2, refused.output
+        assert "names the split of a row is no task" in " ".join(refused.output.split())
+
+
 def test_a_run_gives_a_column_a_task_and_is_measured_on_the_same_columns(
     table: Path, graft: Graft
 ) -> None:

@@ -95,6 +95,13 @@ def join_parts(datas: Mapping[str, Data]) -> Data:
                     f"The tasks read different columns as {role}: {listed(columns[role])} and, for "
                     f"{name!r}, {listed(names)}. Name the one that all read: --columns {role}=NAME."
                 )
+    for name, data in datas.items():
+        if data.splits.keys() != first.splits.keys():
+            raise DataError(
+                f"The tasks {next(iter(datas))!r} and {name!r} cut the samples into other splits: "
+                f"{listed(first.splits)} and {listed(data.splits)}. A column that names the split "
+                "of a row is no task: leave it out."
+            )
     by_split = {
         split: [_join(datas, targets, split, row) for row in range(len(samples))]
         for split, samples in first.splits.items()

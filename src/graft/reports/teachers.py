@@ -182,7 +182,7 @@ def _describe(taught: Taught) -> dict[str, str]:
         "gain": words.difference(metric, taught.gain, decimals=apart),
         "interval": words.differences(metric, taught.low, taught.high, decimals=apart),
         "smaller": _factor(taught.smaller),
-        "quicker": _factor(taught.quicker),
+        "quicker": f"about {quicker}" if (quicker := _factor(taught.quicker)) else "",
     }
 
 
@@ -190,4 +190,10 @@ def _factor(times: float | None) -> str:
     """A ratio in words; nothing where it is not known."""
     if times is None:
         return ""
-    return f"{times:.2g} times" if times >= 1 else f"no: {1 / times:.2g} times as much"
+    return f"{_short(times)} times" if times >= 1 else f"no: {_short(1 / times)} times as much"
+
+
+def _short(number: float) -> str:
+    """Two digits that count: `1.3`, `47`, `720`."""
+    rounded = float(f"{number:.2g}")
+    return f"{rounded:,.0f}" if rounded >= 10 else f"{rounded:g}"

@@ -116,6 +116,10 @@ class SurgicalObjective(Objective):
             "those with the highest ratio of gradient to weights."
         ]
 
+    def untouched(self) -> list[str]:
+        groups = self.model.group_indices() if self.is_tuning else {}
+        return [name for name, group in groups.items() if group not in (-1, *self.chosen)]
+
     def finish(self) -> Model:
         self._remove_hooks()
         return self.model

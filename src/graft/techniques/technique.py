@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -364,10 +364,9 @@ class Objective(nn.Module):
     def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
         """The weight of what each loss averages in the batches, more than 0.
 
-        By default one an example of the first stream.
-        A batch may be computed in pieces. Each piece's loss counts by its share of the batch's
-        weight, so that the gradient is that of the whole batch, except for losses between the
-        examples of a batch.
+        By default one an example of the first stream. A batch may be computed in pieces: the loss
+        of each counts by its share of the weight, so that the gradient is that of the whole batch,
+        except for losses between the examples of a batch.
         """
         return {"task": self.task.loss_weight(batches[LABELED])}
 
@@ -391,6 +390,10 @@ class Objective(nn.Module):
     def notes(self) -> list[str]:
         """What it chose by itself in a phase, for the result; asked for as the phase ends."""
         return []
+
+    def untouched(self) -> Collection[str]:
+        """What the phase could train of the network and left as it was; asked for as it ends."""
+        return ()
 
     def finish(self) -> Model:
         """The model as an ordinary network again: adapters merged, additions dropped."""

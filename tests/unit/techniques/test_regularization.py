@@ -273,6 +273,10 @@ def test_surgery_changes_the_chosen_groups_alone_and_names_them(spec, name, tmp_
     assert len(names) == 2
     (warning,) = position.warnings
     assert all(name in warning for name in names)
+    weights = model.network.named_parameters()
+    assert position.trainable == sum(
+        weight.numel() for key, weight in weights if indices[key] in moved
+    )
     last = json.loads((tmp_path / "history.jsonl").read_text().splitlines()[-1])
     assert last["phase"] == "surgery"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 from torch import Tensor
@@ -87,6 +87,9 @@ class SumObjective(Objective):
 
     def notes(self) -> list[str]:
         return [*self.main.notes(), *self.extra.notes()]
+
+    def untouched(self) -> Collection[str]:
+        return self.main.untouched()
 
     def finish(self) -> Model:
         self.extra.finish()  # first, as it was made last, around what main had added

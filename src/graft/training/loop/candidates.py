@@ -6,6 +6,7 @@ A run that is stopped among them tries them again from the first, which gives th
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from graft.training import checkpoint
 from graft.training.feeds.feeds import Feeds
 from graft.training.frozen import proof
 from graft.training.loop import early_stop
-from graft.training.loop.selection import report_epoch
+from graft.training.loop.selection import report_epoch, warn
 from graft.training.loop.stage import Run, Stage
 from graft.training.loop.statistics import renew_statistics
 from graft.training.solvers import solvers
@@ -65,6 +66,14 @@ def try_candidates(run: Run, stage: Stage, candidates: Candidates, look: Look) -
     stage.steps = position.step
     if stale:
         report_epoch(run, stage, kept)
+    if candidates.are_averages and kept:
+        warn(run, _describe_kept(stage.phase.name, kept))
+
+
+def _describe_kept(phase: str, kept: Mapping[str, float]) -> str:
+    words = ", ".join(f"{name} {value:g}" for name, value in kept.items())
+    lost = ", the weights before the training, which is dropped" if kept.get("alpha") == 0 else ""
+    return f"{phase} kept {words}{lost}."
 
 
 def _copy_weights(stage: Stage) -> dict[str, Tensor]:

@@ -172,8 +172,6 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     inside = {id(parameter) for parameter in model.network.parameters()}
     trained = [parameter for parameter in objective.parameters() if parameter.requires_grad]
     added = [parameter for parameter in trained if id(parameter) not in inside]
-    in_network = sum(p.numel() for p in trained if id(p) in inside)
-    position.trainable = max(position.trainable, in_network)
     optimizer = run.engine.prepare_optimizer(optim.make_optimizer(model, added, names, phase, part))
     best: dict[str, Tensor] = {}
     losses: dict[str, Tensor] = {}
@@ -352,10 +350,20 @@ def _end(run: Run, stage: Stage) -> None:
     position.frozen.append(
         {"phase": stage.phase.name, "tensors": count, "unchanged": digest == position.frozen_digest}
     )
+    position.trainable = max(position.trainable, _count_trained(stage.objective))
     for note in stage.objective.notes():
         warn(run, note)
     position.steps_before += position.step
     position.epochs_before += position.step / stage.per_epoch
+
+
+def _count_trained(objective: Objective) -> int:
+    """The weights of the network that a phase has trained."""
+    left = set(objective.untouched())
+    named = objective.model.network.named_parameters()
+    return sum(
+        weight.numel() for name, weight in named if weight.requires_grad and name not in left
+    )
 
 
 def _save_checkpoint(run: Run, stage: Stage) -> None:
