@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import cos, pi
 
 import torch
@@ -26,6 +27,14 @@ def trainable(model: Model, phase: Phase) -> list[str]:
             "another technique, such as lora or full-fine-tuning."
         )
     return names
+
+
+def count_trained(model: Model, untouched: Collection[str]) -> int:
+    """The number of weights that a phase has trained, all but those that it left `untouched`."""
+    left, named = set(untouched), model.network.named_parameters()
+    return sum(
+        weight.numel() for name, weight in named if weight.requires_grad and name not in left
+    )
 
 
 def freeze(

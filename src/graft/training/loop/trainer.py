@@ -350,20 +350,12 @@ def _end(run: Run, stage: Stage) -> None:
     position.frozen.append(
         {"phase": stage.phase.name, "tensors": count, "unchanged": digest == position.frozen_digest}
     )
-    position.trainable = max(position.trainable, _count_trained(stage.objective))
+    trained = optim.count_trained(stage.objective.model, stage.objective.untouched())
+    position.trainable = max(position.trainable, trained)
     for note in stage.objective.notes():
         warn(run, note)
     position.steps_before += position.step
     position.epochs_before += position.step / stage.per_epoch
-
-
-def _count_trained(objective: Objective) -> int:
-    """The weights of the network that a phase has trained."""
-    left = set(objective.untouched())
-    named = objective.model.network.named_parameters()
-    return sum(
-        weight.numel() for name, weight in named if weight.requires_grad and name not in left
-    )
 
 
 def _save_checkpoint(run: Run, stage: Stage) -> None:
