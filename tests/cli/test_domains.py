@@ -22,6 +22,7 @@ def domains(tmp_path: Path) -> str:
     return str(tmp_path / "pacs")
 
 
+@pytest.mark.slow
 def test_leaving_one_domain_out_answers_with_a_row_a_technique(
     domains: str, graft: Graft, schemas: ModuleType
 ) -> None:
