@@ -16,7 +16,7 @@ demo: $(INSTALLED)  ## Two real comparisons in a few minutes: one where transfer
 	$(BIN)/graft demo
 
 test:  ## Everything that continuous integration runs
-	@echo "This takes about fifteen minutes on two quiet cores, plus the installation the first time."
+	@echo "This takes about twelve minutes on two quiet cores, plus the installation the first time."
 	@$(MAKE) --no-print-directory lint
 	$(PYTEST) -m "not slow"
 

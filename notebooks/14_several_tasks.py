@@ -35,7 +35,7 @@ for name in tasks:
 
 # %%
 technique = "full-fine-tuning:lr=2e-4"
-together = graft.compare(data, technique, task=tasks, seeds=2, epochs=6)
+together = graft.compare(data, technique, task=tasks, seeds=2, epochs=4)
 columns = ["task", "technique", "alone", "together", "gain", "low", "high", "outcome"]
 pd.DataFrame([vars(row) for row in together.verdict.tasks])[columns].round(3)
 
@@ -67,7 +67,7 @@ plt.show()
 # %%
 few = course_data.questions(test=150)
 techniques = ["full-fine-tuning", "r-drop", "lora"]
-held_back = graft.compare(few, techniques, shots=8, seeds=2, epochs=8)
+held_back = graft.compare(few, techniques, shots=8, seeds=2, epochs=6)
 print("\n".join(held_back.verdict.sentences))
 
 # %%
@@ -95,7 +95,7 @@ student = course_data.first_layers("runs/teacher/model", 2, "runs/student")
 
 # %%
 techniques = ["full-fine-tuning", "distillation:teacher=runs/teacher"]
-students = graft.compare(many, techniques, student, seeds=2, epochs=4)
+students = graft.compare(many, techniques, student, seeds=2, epochs=3)
 print("\n".join(students.verdict.sentences))
 
 # %% [markdown]
@@ -133,5 +133,5 @@ for name, each in (("teacher", teacher), ("student", students)):
 
 # %%
 weighted = f'{technique} + task-weights:weights="{tasks[-1]}=3"'
-again = graft.compare(data, [technique, weighted], task=tasks, seeds=2, epochs=6)
+again = graft.compare(data, [technique, weighted], task=tasks, seeds=2, epochs=4)
 pd.DataFrame([vars(row) for row in again.verdict.tasks])[columns].round(3)
