@@ -248,11 +248,12 @@ def _read_target(source: Data, path: Path, reading: Mapping[str, Any]) -> Data:
             f"The target {path} is the source itself. Give the path of samples of another domain."
         )
     if source.path and (there in here.parents or here in there.parents):
-        inner, outer = (path, source.path) if there in here.parents else (source.path, path)
+        is_inside = there in here.parents
+        inner, outer = (path, source.path) if is_inside else (source.path, path)
+        named = f" If it is a domain of the source, give its name alone: {path.name}."
         raise DataError(
             f"{inner} lies in {outer}, and one of them is the source, the other the target. Give "
-            "folders of which none holds the other. If the folders in the source are domains, "
-            f"give the name of one as the target: {path.name}."
+            f"folders of which none holds the other.{named if is_inside else ''}"
         )
     return read(path, **{**reading, "labels": False})
 

@@ -86,9 +86,8 @@ class CoTuningObjective(Objective):
         network, backbone = source.network, source.backbone
         self.source_head = nn.ModuleList(map(network.get_submodule, backbone.head))
         self.source_head.requires_grad_(False)
-        self.__dict__["source_model"] = (
-            source  # its trunk is registered already, as that of the model
-        )
+        # Not registered: its trunk is that of the model, which is registered already.
+        self.__dict__["source_model"] = source
         num_source = network.get_submodule(backbone.last_linear).out_features
         self.register_buffer("relation", torch.zeros(len(task.classes), num_source))
         self.register_buffer("is_known", torch.tensor(False))
