@@ -33,6 +33,7 @@ from graft.training.validators.validator import USUAL, VAL, check_selection
 TECHNIQUES = ("feature-extraction + mcc", "feature-extraction + bnm")
 """The techniques that `adapt` compares by default, on recorded features: those that held up best in
 the measured pairs (docs/adaptation.md), in minutes. Their control is `source-only`."""
+SOURCE_ONLY = "source-only"
 PREDICTIONS = "target.csv"
 """The predictions for a target without labels, in the folder of the run that was chosen."""
 CHOICE = "choice.json"
@@ -103,7 +104,7 @@ def adapt(
         )
     home = Path(out) if out else api.default_home(loaded) / "adapt"
     if dry_run:
-        names = list(dict.fromkeys([*names, controls_of(names[0])[0].technique]))
+        names = list(dict.fromkeys([*names, _control_of(names[0])]))
         folders = {name: home / slug(name) for name in names}
         backbone = full_name(backbone or _usual_backbone(loaded, task))
         return _plan(source, backbone, folders, training)
@@ -111,7 +112,7 @@ def adapt(
     chosen = max(runs, key=lambda run: _rate(run.result, selected_by))
     rows = chosen.model.predict(str(target))
     write_rows(chosen.folder / PREDICTIONS, rows)
-    control = controls_of(chosen.result["technique"])[0].technique
+    control = _control_of(chosen.result["technique"])
     held = api.fit(source, backbone, control, out=home / slug(control), **training)
     choice = Choice(
         selected_by,
@@ -139,6 +140,12 @@ class Choice:
     changed: int
     """The samples of the target of which the chosen technique predicts something else."""
     samples: int
+
+
+def _control_of(technique: str) -> str:
+    """The technique that learns from the labels of the source alone, by the same layers."""
+    named = [control.technique for control in controls_of(technique)]
+    return next((name for name in named if name.partition(":")[0] == SOURCE_ONLY), SOURCE_ONLY)
 
 
 def _plan(

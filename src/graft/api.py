@@ -242,7 +242,7 @@ def compare(
     for fraction in fractions:
         drawn = subsample(loaded, fraction=fraction, shots=shots, seed=seeds[0])
         check_drawn(drawn, loaded, base.task)
-    drawn = subsample(loaded, shots=shots, seed=seeds[0])
+    drawn = subsample(loaded, fraction=max(fractions), shots=shots, seed=seeds[0])
     source = read_forgetting(forgetting, fitted, loaded)
     for backbone in dict.fromkeys(backbones):
         check_techniques(backbone, techniques, fitted, drawn, source, batch_size)

@@ -98,7 +98,7 @@ def join_parts(datas: Mapping[str, Data]) -> Data:
     for name, data in datas.items():
         if data.splits.keys() != first.splits.keys():
             raise DataError(
-                f"The tasks {next(iter(datas))!r} and {name!r} cut the samples into other splits: "
+                f"The tasks {next(iter(datas))!r} and {name!r} split the samples differently: "
                 f"{listed(first.splits)} and {listed(data.splits)}. A column that names the split "
                 "of a row is no task: leave it out."
             )

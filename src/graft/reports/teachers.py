@@ -182,15 +182,17 @@ def _describe(taught: Taught) -> dict[str, str]:
         "gain": words.difference(metric, taught.gain, decimals=apart),
         "interval": words.differences(metric, taught.low, taught.high, decimals=apart),
         "smaller": _factor(taught.smaller),
-        "quicker": f"about {quicker}" if (quicker := _factor(taught.quicker)) else "",
+        "quicker": _factor(taught.quicker, "about "),
     }
 
 
-def _factor(times: float | None) -> str:
-    """A ratio in words; nothing where it is not known."""
+def _factor(times: float | None, about: str = "") -> str:
+    """A ratio in words, with `about` before the number; nothing where it is not known."""
     if times is None:
         return ""
-    return f"{_short(times)} times" if times >= 1 else f"no: {_short(1 / times)} times as much"
+    if times < 1:
+        return f"no: {about}{_short(1 / times)} times as much"
+    return f"{about}{_short(times)} times"
 
 
 def _short(number: float) -> str:

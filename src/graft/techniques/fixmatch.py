@@ -96,8 +96,8 @@ class FixmatchObjective(Objective):
             return []
         return [
             f"No prediction for a sample without labels reached {self.threshold:g}, so fixmatch "
-            "learned nothing from them: this was training on the labels alone. Use a lower "
-            "threshold, as in 'fixmatch:threshold=0.7', or more epochs."
+            "learned nothing from them: this was training on the labels alone. Lower the "
+            "threshold, 'fixmatch:threshold=...', or train for more epochs."
         ]
 
     def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:

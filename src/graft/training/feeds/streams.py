@@ -68,8 +68,7 @@ def check_lengths(part: Technique, data: Data, task: Task, batch_size: int | Non
     `batch_size` is the one that the user asks for.
     """
     streams = part.streams()
-    size = batch_size or part.batch_size or task.batch_size
-    size = size or default_batch_size(len(data.splits["train"]))
+    size = _choose_batch(batch_size, part, task, len(data.splits["train"]))
     for name in [*streams][1:]:
         stream = streams[name]
         if not (stream.labels or stream.passages or stream.rows_of):
@@ -92,6 +91,11 @@ def _check_length(part: Technique, name: str, count: int, size: int) -> None:
         f"{plugins.name_of(type(first_of(part)))!r} takes {plural(needed, 'sample')} of "
         f"{listed(stream.splits)} in each step, and there are {count}. Add samples{advice}."
     )
+
+
+def _choose_batch(asked: int | None, part: Technique, task: Pretext, examples: int) -> int:
+    """The samples of the first stream in a step: as asked, else as part, task or number say."""
+    return asked or part.batch_size or task.batch_size or default_batch_size(examples)
 
 
 def _batch_of(stream: Stream, size: int) -> int:
@@ -130,12 +134,7 @@ class Streams:
             feeds = {name: self._feed(name, stream, objective) for name, stream in streams.items()}
             val = self._val
         main = next(iter(feeds.values()))
-        size = (
-            self.batch_size
-            or part.batch_size
-            or main.task.batch_size
-            or default_batch_size(len(main.windows.samples))
-        )
+        size = _choose_batch(self.batch_size, part, main.task, len(main.windows.samples))
         feeds = {
             name: _set_batch(feeds[name], stream, size, part.augment)
             for name, stream in streams.items()

@@ -72,7 +72,11 @@ def try_candidates(run: Run, stage: Stage, candidates: Candidates, look: Look) -
 
 def _describe_kept(phase: str, kept: Mapping[str, float]) -> str:
     words = ", ".join(f"{name} {value:g}" for name, value in kept.items())
-    lost = ", the weights before the training, which is dropped" if kept.get("alpha") == 0 else ""
+    lost = (
+        ", the weights from before the training, which so had no effect"
+        if kept.get("alpha") == 0
+        else ""
+    )
     return f"{phase} kept {words}{lost}."
 
 
