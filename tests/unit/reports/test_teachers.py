@@ -54,6 +54,8 @@ def test_the_page_and_its_text_show_them(study):
     assert (words[0]["smaller"], words[0]["quicker"]) == ("no: 2 times as much", "")
     words = describe_teachers([replace(found.verdict.teachers[0], smaller=723.4, quicker=1.26)])
     assert (words[0]["smaller"], words[0]["quicker"]) == ("720 times", "about 1.3 times")
+    words = describe_teachers([replace(found.verdict.teachers[0], quicker=0.5)])
+    assert words[0]["quicker"] == "no: about 2 times as much"
 
 
 def test_a_teacher_that_was_tested_on_other_examples_is_no_measure(study, tmp_path):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import graft
+from graft.adaptation import _control_of
 from graft.base.errors import BadValue, DataError, UnknownName
 from graft.reports.selections import ABOUT
 from tests.unit.data.test_target import pictures
@@ -183,3 +184,15 @@ def test_a_name_that_is_neither_a_path_nor_a_domain_is_explained(domains, tmp_pa
     table.write_text("text,label,shop\ngood,yes,a\nbad,no,b\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"No such file or folder: b\..*--columns domain=NAME"):
         graft.adapt(table, "b", "mcc", **HOW)
+
+
+@pytest.mark.parametrize(
+    ("technique", "control"),
+    [
+        ("mcc", "source-only"),
+        ("feature-extraction + mcc", "source-only:trains=head"),
+        ("lora", "source-only"),  # and not random weights, which others are held against
+    ],
+)
+def test_predictions_are_held_against_those_of_the_source_alone(technique, control):
+    assert _control_of(technique) == control

@@ -72,12 +72,9 @@ def try_candidates(run: Run, stage: Stage, candidates: Candidates, look: Look) -
 
 def _describe_kept(phase: str, kept: Mapping[str, float]) -> str:
     words = ", ".join(f"{name} {value:g}" for name, value in kept.items())
-    lost = (
-        ", the weights from before the training, which so had no effect"
-        if kept.get("alpha") == 0
-        else ""
-    )
-    return f"{phase} kept {words}{lost}."
+    if kept.get("alpha") == 0:
+        words += ", the weights from before the training, which so had no effect"
+    return f"{phase} kept {words}."
 
 
 def _copy_weights(stage: Stage) -> dict[str, Tensor]:
