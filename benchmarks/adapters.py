@@ -45,7 +45,7 @@ DATA = [
         "sentences of film reviews, 200 of each of two classes; MiniLM of six layers",
         "minilm-l6",
         ("--shots", "200"),
-        (*BESIDE, *MERGED, "bottleneck-adapters"),
+        (*BESIDE, *MERGED, "bottleneck-adapters", "prefix-tuning", "prompt-tuning"),
     ),
     Data(
         "hymenoptera",

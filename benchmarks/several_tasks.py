@@ -207,12 +207,16 @@ def values(row: Row, metrics: dict[str, Any]) -> list[str]:
 
 def gains(verdicts: list[TaskVerdict]) -> list[str]:
     """What each task gains from all others, in each way to join them."""
-    columns = ("task", "technique", "alone", "together", "gain", "interval", "p", "outcome")
-    heads = ("task", "learned by", "alone", "together", "gain", "95 % interval", "p", "the others")
+    columns = ("task", "alone", "together", "gain", "interval", "p", "outcome")
+    heads = ("learned by", "task", "alone", "together", "gain", "95 % interval", "p", "the others")
     return [
         f"| {' | '.join(heads)} |",
         f"|{' --- |' * len(heads)}",
-        *(f"| {' | '.join(row[name] for name in columns)} |" for row in describe_tasks(verdicts)),
+        *(
+            f"| {group['technique']} | {' | '.join(row[name] for name in columns)} |"
+            for group in describe_tasks(verdicts)
+            for row in group["rows"]
+        ),
     ]
 
 

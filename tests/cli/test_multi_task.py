@@ -29,6 +29,16 @@ def test_check_says_what_each_task_has(table: Path, graft: Graft) -> None:
     assert "task 'tone': known for" in shown
 
 
+def test_check_warns_of_a_task_that_a_split_cannot_measure(table: Path, graft: Graft) -> None:
+    rows = pd.read_csv(table)
+    rows["split"] = ["train", "train", "val", "test"] * (len(rows) // 4)
+    rows.loc[rows.split == "test", "tone"] = None
+    rows.to_csv("split.csv", index=False)
+    shown = " ".join(graft("check", "split.csv", *ASKED[:4]).stdout.split())
+    assert "warning: task 'tone': known for" in shown
+    assert "0 of 15 in test. It is not measured in test: move some of its labels there." in shown
+
+
 def test_the_column_of_the_splits_is_no_task(table: Path, graft: Graft) -> None:
     rows = pd.read_csv(table)
     rows["split"] = ["train", "test", "train", "val"] * (len(rows) // 4) + ["train"] * (
@@ -55,6 +65,15 @@ def test_a_run_gives_a_column_a_task_and_is_measured_on_the_same_columns(
     assert "words" in shown
     scores = json.loads(graft("evaluate", "run", "t.csv", "--json").stdout)
     assert {"tone.accuracy", "words.r2", "mean(tone.accuracy, words.r2)"} <= set(scores)
+    nothing = pd.DataFrame({"text": ["fine", "awful"], "tone": None, "words": None})
+    nothing.to_csv("nothing.csv", index=False)
+    refused = graft("evaluate", "run", "nothing.csv")
+    assert refused.exit_code == 2
+    assert "None of 2 examples has a label of tone, words" in refused.output
+    nothing[["text", "tone"]].to_csv("nothing.csv", index=False)
+    assert "give it an empty column" in " ".join(
+        graft("evaluate", "run", "nothing.csv").output.split()
+    )
     alone = pd.DataFrame({"text": ["fine fine", "awful"], "label": ["fine", "awful"]})
     alone.to_csv("alone.csv", index=False)
     assert graft("evaluate", "run/models/tone", "alone.csv").exit_code == 0

@@ -86,10 +86,13 @@ def tasks(verdicts: Sequence[Any]) -> None:
     """Show each of several tasks beside itself alone."""
     from graft.reports.together import describe_tasks
 
-    rows = describe_tasks(verdicts)
-    header = ["task", "learned with", "technique", "alone", "together", "difference", "", "p"]
-    names = ("task", "beside", "technique", "alone", "together", "interval", "outcome", "p")
-    show.table(header, [[row[name] for name in names] for row in rows])
+    names = ("alone", "together", "gain", "interval", "p", "outcome")
+    rows = []
+    for group in describe_tasks(verdicts):
+        rows.append([f"{group['technique']}, {group['tasks']}", *[""] * len(names)])
+        rows += [[f"  {row['task']}", *(row[name] for name in names)] for row in group["rows"]]
+    header = ["task", "alone", "together", "difference", "95 % interval", "p", "the others"]
+    show.table(header, rows)
 
 
 def teachers(verdicts: Sequence[Any]) -> None:

@@ -122,27 +122,46 @@ def _column(predictions: Predictions, number: int) -> Predictions:
     return replace(predictions, terms=[term[number] for term in predictions.terms])
 
 
-def describe_tasks(verdicts: Sequence[TaskVerdict]) -> list[dict[str, str]]:
-    """The rows of the table of tasks: every number is already a text."""
-    return [_describe(find_or_assume(verdict.metric), verdict) for verdict in verdicts]
+def describe_tasks(verdicts: Sequence[TaskVerdict]) -> list[dict[str, Any]]:
+    """The table of tasks: a group of rows for each way to learn them; every number is a text."""
+    groups: dict[tuple[str, str | None], list[TaskVerdict]] = {}
+    for verdict in verdicts:
+        groups.setdefault((verdict.technique, verdict.backbone), []).append(verdict)
+    most = max((len(verdict.beside) for verdict in verdicts), default=0)
+    several = len({verdict.backbone for verdict in verdicts}) > 1
+    return [
+        {
+            "technique": _way(technique, backbone if several else None),
+            "tasks": "all tasks" if len(rows[0].beside) == most else _names(rows[0]),
+            "rows": [_describe(verdict) for verdict in rows],
+        }
+        for (technique, backbone), rows in groups.items()
+    ]
 
 
-def _describe(metric: Metric, verdict: TaskVerdict) -> dict[str, str]:
+def _way(technique: str, backbone: str | None) -> str:
+    whole = learn_all(technique)
+    return f"{whole} · {words.short(backbone)}" if backbone else whole
+
+
+def _names(verdict: TaskVerdict) -> str:
+    return words.join_words([verdict.task, *verdict.beside])
+
+
+def _describe(verdict: TaskVerdict) -> dict[str, str]:
+    metric = find_or_assume(verdict.metric.removeprefix(f"{verdict.task}."))
     decimals = words.column_decimals([(verdict.alone, verdict.together)])
     bounds = (verdict.low, verdict.high)
     if max(map(abs, bounds)) > WIDEST:
         bounds = (None, None)
     apart = words.column_decimals([(verdict.gain, *bounds)], apart=True)
-    interval = words.differences(metric, *bounds, decimals=apart)
     return {
         "task": verdict.task,
-        "technique": verdict.technique,
-        "beside": ", ".join(verdict.beside),
         "metric": words.axis(metric),
         "alone": words.value(metric, verdict.alone, decimals),
         "together": words.value(metric, verdict.together, decimals),
         "gain": words.difference(metric, verdict.gain, decimals=apart),
-        "interval": interval,
+        "interval": words.differences(metric, *bounds, decimals=apart),
         "p": words.p_value(verdict.p),
         "outcome": verdict.outcome,
     }
@@ -154,13 +173,14 @@ def matrices(verdicts: Sequence[TaskVerdict]) -> list[dict[str, Any]]:
     A row is the task that is learned with that of the column.
     """
     pairs = [verdict for verdict in verdicts if len(verdict.beside) == 1]
+    order = list(dict.fromkeys(verdict.task for verdict in verdicts))
     tables: dict[str, dict[tuple[str, str], TaskVerdict]] = {}
     for verdict in pairs:
         cells = tables.setdefault(learn_all(verdict.technique), {})
         cells[verdict.beside[0], verdict.task] = verdict
     made = []
     for technique, cells in tables.items():
-        names = list(dict.fromkeys(name for pair in cells for name in pair))
+        names = [name for name in order if any(name in pair for pair in cells)]
         if len(names) > 2:
             rows = [(name, [_cell(cells.get((name, other))) for other in names]) for name in names]
             made.append({"technique": technique, "tasks": names, "rows": rows})
@@ -171,5 +191,5 @@ def _cell(verdict: TaskVerdict | None) -> str:
     """A difference with its interval; empty where the pair was not trained."""
     if verdict is None:
         return ""
-    row = _describe(find_or_assume(verdict.metric), verdict)
+    row = _describe(verdict)
     return f"{row['gain']} ({row['interval']})"

@@ -46,7 +46,10 @@ def write_predictions(
     }
     write_rows(folder / PREDICTIONS, [row for split in rows.values() for row in split])
     samples = data.splits["test"]
-    mistakes = [_example(task, samples[i], rows["test"][i]) for i in _worst(task, rows["test"])]
+    mistakes = [
+        _example(task, samples[i], task.mistake(rows["test"][i]))
+        for i in _worst(task, rows["test"])
+    ]
     _write_examples(folder / MISTAKES, mistakes)
     if galleries:
         examples = [

@@ -320,14 +320,11 @@ class MultiTask(Task):
 
     def severity(self, row: Mapping[str, Any]) -> float | None:
         """The mean over the wrong tasks, an error of a number in units of its spread."""
-        known = [name for name, value in row["target"].items() if value is not None]
-        rated = {name: self._part_severity(name, row) for name in known}
-        wrong = [value for value in rated.values() if value is not None]
+        wrong = list(together.severities(self.parts, row).values())
         return float(np.mean(wrong)) if wrong else None
 
-    def _part_severity(self, name: str, row: Mapping[str, Any]) -> float | None:
-        value = self.parts[name].severity(together.part_row(row, name))
-        return None if value is None else value / self.parts[name].severity_unit
+    def mistake(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        return together.worst_of(row, together.severities(self.parts, row))
 
     def say(self, value: Mapping[str, Any]) -> str:
         known = {name: part for name, part in value.items() if part is not None}
@@ -338,13 +335,15 @@ class MultiTask(Task):
 
     def details(self, scores: np.ndarray, targets: np.ndarray) -> Details:
         """The value of each task, and the test examples that have its label."""
-        columns = (Column("value", "value"), Column("examples", "examples", "count"))
+        columns = (Column("value", "value", "number"), Column("examples", "examples", "count"))
         rows = {}
         for name, part in self.parts.items():
             value = of_part(part.compared_by, name)(scores, targets)
             value = None if np.isnan(value) else value
-            rows[name] = {"value": value, "examples": len(known_rows(targets, name))}
-        return Details(Table(("task", "tasks"), columns, rows, "value"))
+            row = {"value": value, "examples": len(known_rows(targets, name))}
+            rows[f"{name}: {part.compared_by.words}"] = row
+        table = Table(("task", "tasks"), columns, rows, "value")
+        return Details(table, mistakes=together.MISTAKES)
 
     def right_output(self, batch: Batch) -> Output:
         columns = [self._right_logits(name, batch) for name in self.parts]

@@ -30,7 +30,10 @@ def all_pairs() -> list[TaskVerdict]:
 
 
 def test_a_row_says_what_a_task_gains_and_whether_that_is_sure():
-    (row,) = describe_tasks([PAIR])
+    (group,) = describe_tasks([PAIR])
+    assert (group["technique"], group["tasks"]) == ("lora", "all tasks")
+    (row,) = group["rows"]
+    assert (row["task"], row["metric"]) == ("a", "accuracy (%)")
     shown = {name: row[name] for name in ("alone", "together", "gain", "interval", "outcome")}
     assert shown == {
         "alone": "50.0",
@@ -42,16 +45,33 @@ def test_a_row_says_what_a_task_gains_and_whether_that_is_sure():
 
 
 def test_bounds_that_say_nothing_are_a_dash():
-    (row,) = describe_tasks([replace(PAIR, metric="a.r2", low=-1e70, high=1e70)])
+    (group,) = describe_tasks([replace(PAIR, metric="a.r2", low=-1e70, high=1e70)])
+    (row,) = group["rows"]
     assert row["interval"] == "–"
+
+
+def test_a_way_to_learn_tasks_is_a_group_of_rows_that_names_them():
+    all_tasks = [replace(PAIR, beside=("b", "c"), technique="lora"), *all_pairs()]
+    (first, *pairs) = describe_tasks(all_tasks)
+    assert (first["technique"], first["tasks"], len(first["rows"])) == ("lora", "all tasks", 1)
+    assert [(pair["tasks"], len(pair["rows"])) for pair in pairs] == [
+        ("a and b", 2),
+        ("a and c", 2),
+        ("b and c", 2),
+    ]
+
+
+def test_groups_name_the_backbone_where_there_are_two():
+    groups = describe_tasks([PAIR, replace(PAIR, backbone="timm:resnet18")])
+    assert [group["technique"] for group in groups] == ["lora · bert", "lora · resnet18"]
 
 
 def test_pairs_of_three_tasks_are_a_matrix_for_each_technique():
     (matrix,) = matrices(all_pairs())
     assert matrix["technique"] == "lora"
-    assert matrix["tasks"] == ["b", "a", "c"]
+    assert matrix["tasks"] == list(NAMES)
     (name, cells), *_ = matrix["rows"]
-    assert (name, cells[0]) == ("b", "")
+    assert (name, cells[0]) == ("a", "")
     assert cells[1:] == ["+25.0 (+12.5 to +37.5)"] * 2
     assert matrices([PAIR]) == [], "of two tasks the table has all there is"
 

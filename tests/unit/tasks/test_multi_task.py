@@ -112,6 +112,29 @@ def test_metrics_are_those_of_each_task_on_the_examples_that_have_its_label(run)
     assert run.result["parts"]["tone"]["labels"]["test"] == len(rows)
 
 
+def test_a_mistake_is_of_the_tasks_that_are_most_wrong(run):
+    task = run.model.task
+    row = {
+        "target": {"tone": "fine", "words": 5.0},
+        "prediction": {"tone": "awful", "words": 5.01},
+        "confidence": 0.9,
+        "confidences": {"tone": 0.9},
+    }
+    wrong = task.mistake(row)
+    assert (wrong["target"], wrong["prediction"]) == ({"tone": "fine"}, {"tone": "awful"})
+    assert wrong["confidence"] == 0.9
+    far = task.mistake(row | {"prediction": {"tone": "fine", "words": 50.0}})
+    assert far["target"] == {"words": 5.0}
+    assert far["confidence"] is None, "a number has none, and that of another task is not its own"
+
+
+def test_the_table_of_tasks_names_the_metric_of_each(run):
+    table = run.result["per_class"]
+    assert set(table) == {"tone: accuracy", "words: R²"}
+    measured = run.result["metrics"]["test"]
+    assert table["tone: accuracy"]["value"] == measured["tone.accuracy"]["value"]
+
+
 def test_a_report_computes_the_mean_from_what_predictions_keep(run):
     rows = pd.read_parquet(run.folder / "predictions.parquet")
     terms = [json.loads(term) for term in rows[rows["split"] == "test"]["terms"]]

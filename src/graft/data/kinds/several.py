@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
 
-from graft.base.errors import DataError
+from graft.base.counts import plural
+from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import text_findings
@@ -22,6 +23,8 @@ from graft.data.tables.rows import Rows
 from graft.data.tables.sounds import AUDIO, PARTS
 
 ROLE = "parts"
+_USES = {"train": "learned", "val": "watched", "test": "measured"}
+"""What the labels of a split are for."""
 
 
 class Several(Kind):
@@ -96,7 +99,7 @@ class Several(Kind):
             numbers = ", ".join(
                 f"{len(known[split]):,} of {len(labeled[split]):,} in {split}" for split in labeled
             )
-            findings.append(Finding("part", "info", f"task {name!r}: known for {numbers}."))
+            findings.append(_known(name, numbers, [n for n, some in known.items() if not some]))
             reported = kind_named(part).findings(part_data(data, name))
             shared = ("counts", "lengths", "empty")
             findings += [
@@ -136,6 +139,24 @@ class Several(Kind):
             "texts": Data(make_splits(review, 12, ["train", "test"]), kind=self.name),
             "images": Data(make_splits(picture, 12, ["train", "test"]), kind=self.name),
         }
+
+
+def _known(name: str, numbers: str, without: Sequence[str]) -> Finding:
+    """Say for how many samples of each split a task is known, and what is missing without any."""
+    message = f"task {name!r}: known for {numbers}."
+    if not without:
+        return Finding("part", "info", message)
+    uses = " and ".join(f"not {_USES.get(split, 'used')} in {split}" for split in without)
+    return Finding("part", "warning", f"{message} It is {uses}: move some of its labels there.")
+
+
+def check_known(samples: Sequence[Sample], names: Collection[str]) -> None:
+    """Raise DataError for samples of which none has the label of a task."""
+    if not any(known_of(samples, name) for name in names):
+        raise DataError(
+            f"None of {plural(len(samples), 'example')} has a label of {listed(names)}, so there "
+            "is nothing to measure. Fill in some, or use graft predict."
+        )
 
 
 def part_sample(sample: Sample, name: str) -> Sample:

@@ -21,6 +21,10 @@ SPLIT = ("split", "subset", "partition", "set")
 """Names of columns that say which split a row is of, if most of their values name one."""
 
 
+TARGET = "the target of a task"
+"""The role of the columns of several tasks, in errors."""
+
+
 class Fit(IntEnum):
     """How well a table fits a kind, in increasing order; the kind with the best fit is used."""
 
@@ -192,12 +196,13 @@ def choose(
             f"Roles of a kind of data: {roles}."
         )
     joined = {role for kind in fitting for role in kind.joined}
+    targets = {kind.target for kind in fitting}
+    words = dict.fromkeys(targets if options.others else (), TARGET)
     asked = {
-        role: _resolve(table, role, name, everywhere, joined)
+        role: _resolve(table, words.get(role, role), name, everywhere, role in joined)
         for role, name in options.columns.items()
     }
-    what = "the target of a task"
-    others = {c for name in options.others for c in _resolve(table, what, name, everywhere, {what})}
+    others = {c for name in options.others for c in _resolve(table, TARGET, name, everywhere, True)}
     columns = Columns(table, asked, options.labels, options.kinds is not None, others)
     fitting = _leave_hearing(columns, fitting)
     matches, errors = [], []
@@ -256,17 +261,17 @@ def _no_kind(columns: Columns, kinds: Sequence[Kind]) -> DataError:
 
 
 def _resolve(
-    table: Table, role: str, name: str, everywhere: Collection[str], joined: Collection[str]
+    table: Table, role: str, name: str, everywhere: Collection[str], joined: bool
 ) -> list[str]:
-    """The column that the user means; `title+body` are two if the role is among `joined`."""
+    """The column that the user means; `title+body` are two if the role is `joined`."""
     name = str(name)
     if name in table.columns or name in everywhere:
         return [name]
     if name.isdecimal() and int(name) < len(table.columns):
         return [list(table.columns)[int(name)]]
-    if role in joined and "+" in name:
+    if joined and "+" in name:
         parts = [part.strip() for part in name.split("+")]
-        return [column for part in parts for column in _resolve(table, role, part, everywhere, ())]
+        return [name for part in parts for name in _resolve(table, role, part, everywhere, False)]
     column, equals, task = name.rpartition("=")
     if equals and column in table.columns:
         unknown = UnknownName.of("task", task, plugins.names("task"))
@@ -276,8 +281,9 @@ def _resolve(
             "the one that fits its content."
         )
     names = ", ".join(map(repr, table.columns))
+    advice = " Where no label of it is known, give it an empty column." if role == TARGET else ""
     raise DataError(
-        f"{table.name} has no column {name!r} (asked for as {role}). Its columns: {names}."
+        f"{table.name} has no column {name!r} (asked for as {role}). Its columns: {names}.{advice}"
     )
 
 

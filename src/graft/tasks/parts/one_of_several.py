@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from graft.base.records import Batch, Output, Sample
 from graft.metrics.metric import Metric
@@ -63,6 +63,10 @@ class OneOfSeveral:
     def amount(self, sample: Sample) -> float:
         """Return about how much of what `loss_weight` counts a labeled sample has."""
         return 1.0
+
+    def mistake(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the row of a wrong prediction, of several tasks with those that are wrong."""
+        return row
 
     @property
     def severity_unit(self) -> float:
