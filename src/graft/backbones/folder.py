@@ -139,6 +139,11 @@ def library_of(folder: str) -> type[Library]:
         )
     if (path / "model" / CARD).exists():
         raise BackboneError(f"{folder} is a run. Use the model in it: {path / 'model'}")
+    if (path / "spec.json").exists():
+        raise BackboneError(
+            f"{folder} is a run without a trained model. Finish it by graft resume {folder}, or "
+            "give another one."
+        )
     known = ", ".join(library.__name__.lower() for library in libraries)
     raise BackboneError(
         f"{folder} holds no model: its config.json is "

@@ -42,6 +42,11 @@ PartialShare = Annotated[float, PART]
 InnerShare = Annotated[
     float, Range("a number more than 0 and less than 1", lambda value: 0 < value < 1)
 ]
+Moderate = Annotated[
+    float, Range("a number from 0.001 to 1,000", lambda value: 0.001 <= value <= 1000)
+]
+"""Of what is divided by or is an exponent: beyond it the result may be no number of float32."""
+Ratio = Annotated[float, Range("a number from 1 to 1,000", lambda value: 1 <= value <= 1000)]
 Fraction = Annotated[
     float, Range("a number more than 0 and at most 1", lambda value: 0 < value <= 1)
 ]

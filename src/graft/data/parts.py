@@ -51,6 +51,9 @@ def read_parts(read: Read, parts: Mapping[str, Wanted | None], **reading: Any) -
             raise refused from None
         raise
     _check_columns(datas)
+    for data in datas.values():
+        if refused := _read_twice(data.columns, parts):
+            raise refused
     return join_parts(datas)
 
 
@@ -185,13 +188,19 @@ def _find_input(
             columns = _read(read, name, wanted or CLASSES, reading).columns
         except DataError:
             continue
-        for role in INPUTS & columns.keys():
-            if named := [column for column in columns[role] if column in parts]:
-                return DataError(
-                    f"The column {named[0]!r} is the {role} that the network reads, and a task of "
-                    f"its own. Leave out --task {named[0]}, or name what is read: --columns "
-                    f"{role}=NAME."
-                )
+        if refused := _read_twice(columns, parts):
+            return refused
+    return None
+
+
+def _read_twice(columns: Mapping[str, Sequence[str]], parts: Collection[str]) -> DataError | None:
+    """Return the error for a column that the network reads and a task predicts, if there is one."""
+    for role in sorted(INPUTS & columns.keys()):
+        if named := [column for column in columns[role] if column in parts]:
+            return DataError(
+                f"The column {named[0]!r} is the {role} that the network reads, and a task of its "
+                f"own. Leave out --task {named[0]}, or name what is read: --columns {role}=NAME."
+            )
     return None
 
 

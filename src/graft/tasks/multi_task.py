@@ -134,7 +134,7 @@ class MultiTask(Task):
     def learned_parts(self) -> Mapping[str, Task]:
         return {n: part for n, part in self.parts.items() if n in (self.learned or self.parts)}
 
-    def drawn_by(self, temperature: float) -> Self:
+    def drawn_by(self, temperature: float | None) -> Self:
         return replace(self, temperature=temperature)
 
     def draw_shares(self, samples: Sequence[Sample]) -> tuple[float, ...] | None:
@@ -222,16 +222,16 @@ class MultiTask(Task):
         return sum(self.part_losses(output, batch).values())
 
     def part_losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        """Return the loss of each task, of which `loss` is the sum.
+        """Return the loss of each task that is learned, of which `loss` is the sum.
 
         It is the sum over the examples of the batch that have its label, divided by what so many
         examples have in training. In a batch with few labels it is small: over an epoch each label
         counts the same, and the pieces of a batch add up to the loss of the whole.
         """
-        return {name: self._part_loss(name, output, batch) for name in self.parts}
+        return {name: self._part_loss(name, output, batch) for name in self.learned_parts}
 
     def named_losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        losses = {name: self._part_loss(name, output, batch) for name in self.learned_parts}
+        losses = self.part_losses(output, batch)
         return {f"{TASK}{name}": loss for name, loss in losses.items()}
 
     def _part_loss(self, name: str, output: Output, batch: Batch) -> Tensor:
@@ -368,7 +368,10 @@ class MultiTask(Task):
 
     @property
     def watched(self) -> dict[str, Metric]:
-        return self._all_metrics({name: part.watched for name, part in self.parts.items()})
+        """Those of all tasks, the mean over the ones that are learned first."""
+        learned = mean_of({name: part.compared_by for name, part in self.learned_parts.items()})
+        watched = self._all_metrics({name: part.watched for name, part in self.parts.items()})
+        return {learned.name: learned, **watched}
 
     def _all_metrics(self, by_part: Mapping[str, Mapping[str, Metric]]) -> dict[str, Metric]:
         mean = mean_of({name: part.compared_by for name, part in self.parts.items()})

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from graft.backbones.backbone import Backbone, Model
 from graft.base.errors import BadValue
-from graft.base.ranges import NotNegative, Positive
+from graft.base.ranges import Moderate, NotNegative
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.bi_tuning import (
@@ -46,7 +46,7 @@ class BiTuning(RegularizedFineTuning):
 
     weight: NotNegative = 1.0
     """The weight of both contrasts; 0 is plain fine-tuning."""
-    temperature: Positive = 0.07
+    temperature: Moderate = 0.07
     """By what the cosines are divided: a lower one looks at the nearest others."""
 
     def check(self, backbone: Backbone, task: Task) -> None:

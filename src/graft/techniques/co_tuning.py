@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from graft.backbones.backbone import Backbone, Model, evaluating
 from graft.backbones.beside import under_own_head
 from graft.base.errors import BackboneError, BadValue
-from graft.base.ranges import NotNegative, Positive
+from graft.base.ranges import Moderate, NotNegative
 from graft.base.records import Batch, Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.co_tuning import class_relation, co_tuning
@@ -43,7 +43,7 @@ class CoTuning(RegularizedFineTuning):
 
     weight: NotNegative = 2.3
     """The weight of the second loss, that of the paper; 0 is plain fine-tuning."""
-    temperature: Positive = 1.0
+    temperature: Moderate = 1.0
     """By what the logits of the pretrained head are divided in the relation, so that its
     probabilities are calibrated: above 1 for a network that is too sure."""
 

@@ -8,7 +8,7 @@ import torch
 
 from graft.backbones.backbone import Backbone, Model
 from graft.base.errors import BadValue
-from graft.base.ranges import Positive, Share
+from graft.base.ranges import Moderate, Share
 from graft.base.records import Batch
 from graft.tasks.task import Task
 from graft.techniques.formulas.mixing import cut_box, paste
@@ -35,7 +35,7 @@ class Cutmix(RegularizedFineTuning):
     Example: graft fit photos -t cutmix:probability=1
     """
 
-    alpha: Positive = 1.0
+    alpha: Moderate = 1.0
     """How even the shares are: 1 takes all alike, a small one almost all or nothing."""
     probability: Share = 0.5
     """In which share of the steps pictures are mixed; 0 is plain fine-tuning."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graft.backbones.backbone import Backbone, Model
-from graft.base.ranges import NotNegative, Positive
+from graft.base.ranges import Moderate, NotNegative
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.distillation import distillation
@@ -40,7 +40,7 @@ class Distillation(Taught):
     teacher: str = "self"
     """The folder of a run; `self` is the network as it was when this training began. A path with
     `+`, `,` or ` then ` stands in double quotes."""
-    temperature: Positive = 4.0
+    temperature: Moderate = 4.0
     """What logits are divided by: high ones show how the teacher ranks the wrong classes."""
     weight: NotNegative = 1.0
     """The weight of the teacher beside the labels."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Model
-from graft.base.ranges import Positive
+from graft.base.ranges import Moderate
 from graft.tasks.task import Task
 from graft.techniques.formulas.dwa import average_weights
 from graft.techniques.tasks.weighting import Weighting, WeightingObjective
@@ -29,7 +29,7 @@ class Dwa(Weighting):
     Example: graft fit reviews.jsonl --task multi-task -t dwa
     """
 
-    temperature: Positive = 2.0
+    temperature: Moderate = 2.0
     """A large one makes the weights alike."""
 
     def objective(self, model: Model, task: Task) -> Objective:

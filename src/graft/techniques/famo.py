@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Model
-from graft.base.ranges import NotNegative, Positive
+from graft.base.ranges import Fraction, NotNegative
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.famo import famo_weights, update_logits
@@ -32,7 +32,7 @@ class Famo(Weighting):
     Example: graft fit reviews.jsonl --task multi-task -t famo
     """
 
-    rate: Positive = 0.025
+    rate: Fraction = 0.025
     """The rate of the weights."""
     decay: NotNegative = 0.001
     """How strongly the weights go back to equal ones."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graft.backbones.backbone import Backbone, Model
-from graft.base.ranges import NotNegative, Positive
+from graft.base.ranges import Moderate, NotNegative
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.distillation import distillation
@@ -38,7 +38,7 @@ class Lwf(RegularizedFineTuning):
     Example: graft fit photos -t lwf:weight=2
     """
 
-    temperature: Positive = 2.0
+    temperature: Moderate = 2.0
     """What logits are divided by: high ones show how the old head ranks the wrong classes."""
     weight: NotNegative = 1.0
     """The weight of the old head beside the labels; 0 is plain fine-tuning."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graft.backbones.backbone import Model
-from graft.base.ranges import Positive
+from graft.base.ranges import Moderate
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.domains.adaptation import Adaptation, AdaptationObjective
@@ -32,7 +32,7 @@ class Mcc(Adaptation):
     Example: graft fit photos --unlabeled drawings -t mcc
     """
 
-    temperature: Positive = 2.5
+    temperature: Moderate = 2.5
     """By what the logits are divided, so that confident predictions have more than one class."""
 
     def objective(self, model: Model, task: Task) -> Objective:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from graft.backbones.backbone import Backbone, Model
 from graft.base import trees
-from graft.base.ranges import Positive
+from graft.base.ranges import Moderate
 from graft.base.records import Batch, Batches, Output, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.mixing import mix
@@ -42,7 +42,7 @@ class Mixup(RegularizedFineTuning):
     Example: graft fit photos -t mixup:alpha=0.4
     """
 
-    alpha: Positive = 0.2
+    alpha: Moderate = 0.2
     """How evenly two examples are mixed: a small one leaves most as they are, 1 takes all shares
     alike."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graft.backbones.backbone import Model
+from graft.backbones.backbone import Backbone, Model
+from graft.tasks.task import Task
 from graft.techniques.specs.places import from_group, group_number
 from graft.techniques.technique import Phase, Technique
 
@@ -26,6 +27,11 @@ class PartialFineTuning(Technique):
 
     from_group: int = -2
     """The first layer group that trains; a negative number counts from the head."""
+
+    def check(self, backbone: Backbone, task: Task) -> None:
+        """Raise BadValue for a layer group that there is not."""
+        super().check(backbone, task)
+        group_number(Model(backbone), self.from_group, "partial-fine-tuning")
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         first = group_number(model, self.from_group, "partial-fine-tuning")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graft.backbones.backbone import Model
-from graft.base.ranges import Positive
+from graft.base.ranges import Moderate
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.nt_xent import nt_xent
@@ -40,7 +40,7 @@ class Simclr(TwoViews):
     Example: graft fit photos --unlabeled more_photos -t "simclr:batch_size=64 then lp-ft"
     """
 
-    temperature: Positive = 0.5
+    temperature: Moderate = 0.5
     """How much the nearest of the other views count: the lower, the more."""
 
     def objective(self, model: Model, task: Task) -> Objective:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Backbone, Model
-from graft.base.errors import BadValue, UnknownName
+from graft.base.errors import BadValue
 from graft.tasks.task import Task
+from graft.techniques.tasks.chosen import weighted_tasks
 from graft.techniques.tasks.weighting import Weighting, WeightingObjective
 from graft.techniques.technique import Objective
 
@@ -33,18 +34,15 @@ class TaskWeights(Weighting):
     def check(self, backbone: Backbone, task: Task) -> None:
         """Raise UnknownName for a task that there is not, BadValue for weights below 0 or all 0."""
         super().check(backbone, task)
-        weights = read_weights(self.weights)
-        for name in weights:
-            if name not in task.parts:
-                raise UnknownName.of("task in 'weights':", name, task.parts)
-        if all(weights.get(name, 1.0) == 0 for name in task.parts):
+        weights = weighted_tasks(self.weights, list(task.parts))
+        if all(weights.get(name, 1.0) == 0 for name in task.learned_parts):
             raise BadValue(
                 f"The weights of all tasks are 0 in {self.weights!r}, so that nothing would be "
                 "learned. Give one of them a weight above 0."
             )
 
     def objective(self, model: Model, task: Task) -> Objective:
-        return TaskWeightsObjective(model, task, read_weights(self.weights))
+        return TaskWeightsObjective(model, task, weighted_tasks(self.weights, list(task.parts)))
 
 
 class TaskWeightsObjective(WeightingObjective):
@@ -57,21 +55,3 @@ class TaskWeightsObjective(WeightingObjective):
 
     def weights(self, losses: Tensor) -> Tensor:
         return self.fixed
-
-
-def read_weights(text: str) -> dict[str, float]:
-    """Return the weight of each task that the text names; raises BadValue."""
-    weights: dict[str, float] = {}
-    for part in filter(None, map(str.strip, text.split(","))):
-        name, _, value = part.rpartition("=")
-        try:
-            weight = float(value)
-        except ValueError:
-            weight = -1.0
-        if not name or not 0 <= weight < float("inf"):
-            raise BadValue(
-                f"{part!r} in 'weights' must be a task and its weight, a number from 0 on. Write "
-                'weights="stress=2, severity=0.5".'
-            )
-        weights[name.strip()] = weight
-    return weights

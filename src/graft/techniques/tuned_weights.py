@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from graft.backbones.backbone import Model
-from graft.base.ranges import Count, Positive
+from graft.backbones.backbone import Backbone, Model
+from graft.base.ranges import Count, Ratio
 from graft.tasks.task import Task
 from graft.techniques.specs.candidates import Candidate, Candidates, Path
 from graft.techniques.specs.copies import copy_tensors, write_tensors
@@ -40,11 +40,16 @@ class TunedWeights(Weighting):
 
     runs: Count = 4
     """The number of fine-tunings, each of as many epochs."""
-    spread: Positive = 16.0
+    spread: Ratio = 16.0
     """The highest weight over the lowest that may be drawn."""
     from_group: int = 0
     """The first layer group that trains, negative counts from the head; those before it run once
     an example."""
+
+    def check(self, backbone: Backbone, task: Task) -> None:
+        """Raise BadValue for a single task, or a layer group that there is not."""
+        super().check(backbone, task)
+        group_number(Model(backbone), self.from_group, "tuned-weights")
 
     def objective(self, model: Model, task: Task) -> Objective:
         return TunedWeightsObjective(model, task, self.runs, self.spread)

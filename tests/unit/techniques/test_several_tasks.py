@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from graft.base.errors import BadValue, UnknownName
+from graft.base.records import Sample
+from graft.data.data import Data
 from graft.studies.run import build_model
 from graft.techniques.famo import FamoObjective
 from graft.techniques.specs.combine import parse
 from graft.techniques.specs.places import everything, select
-from graft.techniques.task_weights import read_weights
+from graft.techniques.tasks.chosen import weighted_tasks
 from graft.techniques.tuned_weights import draw_weights
 from graft.training import optim
 from graft.training.engine import Engine
@@ -45,6 +48,20 @@ def ready(spec: str):
     optim.freeze(model, optim.trainable(model, phase))
     feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, Engine("fp32").device)
     return objective.eval(), {"labeled": next(feed.stream([list(range(12))]))}
+
+
+def with_numbers(data: Data, factor: float) -> Data:
+    """The data with the numbers of validation on another scale."""
+
+    def scaled(sample: Sample) -> Sample:
+        parts = sample.roles["parts"]
+        value = parts["words"]["value"]
+        value = None if value is None else factor * value
+        return replace(
+            sample, roles={**sample.roles, "parts": {**parts, "words": {"value": value}}}
+        )
+
+    return data.with_splits({**data.splits, "val": [scaled(s) for s in data.splits["val"]]})
 
 
 def gradients(spec: str, pieces: int = 1) -> dict[str, torch.Tensor]:
@@ -178,10 +195,14 @@ def test_two_weightings_are_refused():
 
 
 def test_weights_are_read_and_refused():
-    assert read_weights("a=2, b c=0.5") == {"a": 2.0, "b c": 0.5}
-    for text in ("a", "a=x", "a=-1", "=2"):
-        with pytest.raises(BadValue, match=r"a number from 0 on\. Write"):
-            read_weights(text)
+    known = ["a", "b c", "x, y"]
+    assert weighted_tasks("a=2, b c=0.5, x, y=3", known) == {"a": 2.0, "b c": 0.5, "x, y": 3.0}
+    assert weighted_tasks("", known) == {}
+    for text in ("a", "a=x", "a=-1", "=2", "a=1e300", "a=nan", "a=1, b c=", "x, y"):
+        with pytest.raises(BadValue, match=r"a number from 0 to 1,000,000\. Write"):
+            weighted_tasks(text, known)
+    with pytest.raises(BadValue, match="'a' has two weights"):
+        weighted_tasks("a=2, a=0", known)
     task, _ = task_of(NAME)
     model = build_model(TINY[NAME], task, True, seed=0)
     with pytest.raises(UnknownName, match=r"'wrds'\. Did you mean 'words'"):
@@ -194,6 +215,31 @@ def test_weights_that_are_all_zero_are_refused():
     spec = 'task-weights:weights="topic=0, words=0"'
     with pytest.raises(BadValue, match=r"all tasks are 0.*Give one of them"):
         parse(spec).check(model.backbone, task)
+    with pytest.raises(BadValue, match=r"all tasks are 0.*Give one of them"):
+        parse('some-tasks:tasks=words + task-weights:weights="words=0"').check(model.backbone, task)
+
+
+def test_a_layer_group_that_there_is_not_is_refused():
+    task, _ = task_of(NAME)
+    model = build_model(TINY[NAME], task, True, seed=0)
+    for name in ("tuned-weights", "partial-fine-tuning"):
+        with pytest.raises(BadValue, match=f"from_group=99 of '{name}' is not a layer group"):
+            parse(f"{name}:from_group=99").check(model.backbone, task)
+
+
+def test_tasks_that_are_not_learned_choose_nothing_on_validation(tmp_path, monkeypatch):
+    """Other labels of theirs change nothing that is watched."""
+    task, data = task_of(NAME)
+    histories = []
+    for factor in (1.0, 1000.0):
+        labels = (task, with_numbers(data, factor))
+        monkeypatch.setattr("tests.contracts.tiny.task_of", lambda name, labels=labels: labels)
+        folder = tmp_path / str(factor)
+        trained("some-tasks:tasks=topic,patience=1", NAME, folder, checkpoint_seconds=NEVER)
+        lines = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
+        histories.append([json.loads(line)["val"] for line in lines])
+    assert histories[0] == histories[1]
+    assert all(values.keys() == {"loss", "mean(topic.accuracy)"} for values in histories[0])
 
 
 def test_what_follows_a_step_has_the_precision_of_the_losses(tmp_path, monkeypatch):

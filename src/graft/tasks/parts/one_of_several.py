@@ -35,10 +35,10 @@ class OneOfSeveral:
         """Those of its tasks that are learned."""
         return self.parts
 
-    def drawn_by(self, temperature: float) -> Task:
+    def drawn_by(self, temperature: float | None) -> Task:
         """Return the task as it is learned from examples that are drawn by this temperature.
 
-        A single task is drawn the same at any.
+        None draws each once. A single task is drawn the same at any.
         """
         return self
 

@@ -143,7 +143,7 @@ class Sum(Technique):
 
     def check(self, backbone: Backbone, task: Task) -> None:
         self.main.check(backbone, task)
-        self.extra.check(backbone, task)
+        self.extra.check(backbone, self.main.learned(task))
 
     @contextmanager
     def leave(self, backbone: Backbone) -> Iterator[None]:

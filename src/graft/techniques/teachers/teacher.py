@@ -9,7 +9,7 @@ from pathlib import Path
 from graft.backbones.backbone import Backbone, Model
 from graft.backbones.folder import CARD, open_model, read_card
 from graft.backbones.load import load_backbone, resolve
-from graft.base import files
+from graft.base import files, plugins
 from graft.base.errors import BackboneError, BadValue, GraftError
 from graft.tasks.task import Task
 from graft.techniques.specs.checks import check_vectors
@@ -86,7 +86,21 @@ def check_classes_of(technique: str, teacher: str, task: Task) -> None:
             f"{technique!r} learns what the teacher says of the classes, and {teacher!r} is no "
             "trained model of Graft. Give the folder of a run, or use 'feature-distillation'."
         )
-    classes = read_card(folder)["classes"]
+    card = read_card(folder)
+    theirs, classes = plugins.load("task", card["task"]), card["classes"]
+    if theirs.gives != task.gives:
+        raise BadValue(
+            f"The teacher {teacher} is for {theirs.name}, and the data are for {task.name}. Give a "
+            "teacher for the same, or use 'feature-distillation'."
+        )
+    if card["task_settings"].get("multi_label", False) != task.multi_label:
+        one, several = "one class of each example", "several labels of each example"
+        pair = (one, several) if task.multi_label else (several, one)
+        raise BadValue(
+            f"The teacher {teacher} predicts {pair[0]}, and the data have {pair[1]}, so that its "
+            "probabilities mean something else. Give a teacher of the same, or use "
+            "'feature-distillation'."
+        )
     if set(classes) != set(task.classes):
         lacking = sorted(set(task.classes) ^ set(classes))
         raise BadValue(

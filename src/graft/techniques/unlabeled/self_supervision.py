@@ -78,8 +78,10 @@ class OnFeatures(SelfSupervision):
     augment: Augment | None = "strong"
 
     def check(self, backbone: Backbone, task: Task) -> None:
-        """Raise BadValue also for features that are not one vector."""
+        """Raise BadValue also for features that are not one vector, or no such layer group."""
         super().check(backbone, task)
+        if self.from_group is not None:
+            group_number(Model(backbone), self.from_group, plugins.name_of(type(self)))
         if backbone.linear is None or backbone.form != "vector":
             raise BadValue(
                 f"{plugins.name_of(type(self))!r} learns from the vectors that enter a linear "

@@ -132,7 +132,8 @@ class Streams:
             feeds = dict.fromkeys(streams, train)
         else:
             feeds = {name: self._feed(name, stream, objective) for name, stream in streams.items()}
-            val = self._val
+            # Of several tasks those are watched that are learned; nothing is drawn in validation.
+            val = replace(self._val, task=part.learned(self.task).drawn_by(None))
         main = next(iter(feeds.values()))
         size = _choose_batch(self.batch_size, part, main.task, len(main.windows.samples))
         feeds = {
