@@ -85,8 +85,16 @@ def metric_bounds(
 
 
 def bounds(value: float, variance: float, freedom: float) -> tuple[float, float]:
-    """The 95 % interval of Student's t."""
-    half = critical(freedom) * math.sqrt(variance) if freedom > 0 else math.nan
+    """The 95 % interval of Student's t, without an end below one degree of freedom.
+
+    There its quantile has any size, such as that of 10^20 values, which would be read as a result.
+    """
+    if not freedom > 0:
+        half = math.nan
+    elif freedom < 1 and variance > 0:
+        half = math.inf
+    else:
+        half = critical(freedom) * math.sqrt(variance)
     return value - half, value + half
 
 

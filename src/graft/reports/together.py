@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -18,10 +19,6 @@ from graft.reports.statistics import LEVEL, Mean, holm
 from graft.studies.alone import learn_all, learn_some, learned_tasks
 from graft.studies.records import PREDICTIONS
 from graft.techniques.specs.combine import canonical
-
-WIDEST = 1_000.0
-"""Bounds beyond this are not shown: two runs that agree by chance leave Student's t less than a
-degree of freedom, and of R² any number is possible."""
 
 Outcome = Literal["helped", "no evidence", "hurt"]
 
@@ -86,7 +83,7 @@ def _compare(
     for (technique, backbone), mean in means.items():
         learned = learned_tasks(technique, everything)
         alone = means.get((learn_some(technique, [name]), backbone))
-        if name not in learned or len(learned) < 2 or alone is None:
+        if name not in learned or len(learned) < 2 or alone is None or math.isnan(mean.value):
             continue
         difference, sign = mean.minus(alone), metric.sign
         bounds = sorted((sign * difference.low, sign * difference.high))
@@ -152,8 +149,6 @@ def _describe(verdict: TaskVerdict) -> dict[str, str]:
     metric = find_or_assume(verdict.metric.removeprefix(f"{verdict.task}."))
     decimals = words.column_decimals([(verdict.alone, verdict.together)])
     bounds = (verdict.low, verdict.high)
-    if max(map(abs, bounds)) > WIDEST:
-        bounds = (None, None)
     apart = words.column_decimals([(verdict.gain, *bounds)], apart=True)
     return {
         "task": verdict.task,

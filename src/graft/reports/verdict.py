@@ -101,6 +101,7 @@ def judge(board: Board) -> Verdict:
             (_why_nothing(board, board.rows),),
             cautions(board),
             metric=board.metric.name,
+            tasks=compare_tasks(board),
         )
     first, *rest = [_judge(board, choice) for choice in board.choices]
     more = {"cautions": (*cautions(board), *lost_teachers(board)), "tasks": compare_tasks(board)}
@@ -376,10 +377,13 @@ def _why_nothing(board: Board, rows: Sequence[Row]) -> str:
     chosen_by = board.study.selected_by
     if chosen_by != VAL and any(row.is_measured for row in rows if not row.cell.is_baseline):
         return sentences.NOT_VALIDATED.format(validator=chosen_by)
-    if any(row.score for row in rows if not row.cell.is_baseline and not row.cell.is_control):
-        metric = board.metric
-        return sentences.NOT_MEASURED.format(metric=metric.words, undefined=metric.undefined)
-    return sentences.NO_TECHNIQUE_FINISHED
+    cells = [row for row in rows if row.score and not row.cell.is_baseline]
+    techniques = [row for row in cells if not row.cell.is_control]
+    if not techniques:
+        has_some = any(run.result for run in board.study.alone)
+        return sentences.SOME_TASKS_ALONE if has_some else sentences.NO_TECHNIQUE_FINISHED
+    split, metric = "validation" if techniques[0].is_measured else "test", board.metric
+    return sentences.NOT_MEASURED.format(metric=metric.words, split=split, why=metric.undefined)
 
 
 def _name(board: Board, row: Row) -> str:

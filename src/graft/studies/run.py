@@ -327,7 +327,7 @@ def _cost(
         "samples_per_second": round(position.examples / max(position.train_seconds, 1e-9), 1),
         "peak_memory_mb": round(position.peak_memory_mb),
         "trainable_parameters": position.trainable,
-        "total_parameters": sum(p.numel() for p in model.parameters()),
+        "total_parameters": max(position.total, sum(p.numel() for p in model.parameters())),
         "model_mb": round(weights / 2**20, 2),
         "cache": {**position.cache, "shared_seconds": round(position.shared_seconds, 2)},
         "example_ms": round(example_ms, 2),

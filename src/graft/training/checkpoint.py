@@ -40,6 +40,8 @@ class Position:
     """Into how many pieces a batch is cut, since memory ran out."""
     trainable: int = 0
     """The most parameters of the network that a phase trained."""
+    total: int = 0
+    """The most that the network had in a phase, with those that a technique added."""
     peak_memory_mb: float = 0.0
     history: int = 0
     """Lines of history.jsonl that belong to this position."""

@@ -29,12 +29,16 @@ def trainable(model: Model, phase: Phase) -> list[str]:
     return names
 
 
-def count_trained(model: Model, untouched: Collection[str]) -> int:
-    """The number of weights that a phase has trained, all but those that it left `untouched`."""
-    left, named = set(untouched), model.network.named_parameters()
-    return sum(
+def count_weights(model: Model, untouched: Collection[str]) -> tuple[int, int]:
+    """The number of weights that a phase has trained, all but those left `untouched`, and of all.
+
+    Among all are those that a technique added and merges at the end.
+    """
+    left, named = set(untouched), list(model.network.named_parameters())
+    trained = sum(
         weight.numel() for name, weight in named if weight.requires_grad and name not in left
     )
+    return trained, sum(weight.numel() for _, weight in named)
 
 
 def freeze(

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy.stats import beta
 from sklearn.metrics import roc_auc_score
 
 from graft.metrics.classification import METRICS, accuracy, auroc, brier, ece, f1, macro_f1
-from graft.metrics.intervals import clusters, examples_variance, interval
+from graft.metrics.intervals import bounds, clusters, examples_variance, interval
 
 NINE_GROUPS = 9
 
@@ -191,3 +193,10 @@ def test_a_brier_score_has_no_bound_beyond_0_and_1(truth):
     value, low, high = interval(brier, np.stack([sure, 1 - sure], axis=1), np.full(20, truth))
     assert 0 <= low < value < high <= 1
     assert (low, high)[truth] == truth
+
+
+def test_below_one_degree_of_freedom_an_interval_has_no_end():
+    assert bounds(0.5, 0.01, 0.3) == (-math.inf, math.inf)
+    assert bounds(0.5, 0.0, 0.3) == (0.5, 0.5)
+    low, high = bounds(0.5, 0.01, 1.0)
+    assert high - 0.5 == pytest.approx(0.5 - low) == pytest.approx(0.1 * 12.7062, rel=1e-4)

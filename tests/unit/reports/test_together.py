@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from graft.reports.report import templates
@@ -44,10 +45,10 @@ def test_a_row_says_what_a_task_gains_and_whether_that_is_sure():
     }
 
 
-def test_bounds_that_say_nothing_are_a_dash():
-    (group,) = describe_tasks([replace(PAIR, metric="a.r2", low=-1e70, high=1e70)])
+def test_bounds_without_an_end_are_shown_as_such():
+    (group,) = describe_tasks([replace(PAIR, metric="a.r2", low=-math.inf, high=math.inf)])
     (row,) = group["rows"]
-    assert row["interval"] == "–"
+    assert row["interval"] == "−∞ to +∞"
 
 
 def test_a_way_to_learn_tasks_is_a_group_of_rows_that_names_them():

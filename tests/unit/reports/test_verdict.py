@@ -294,9 +294,20 @@ def test_techniques_whose_metric_is_undefined_have_no_verdict():
     said = judge(Board(about, pearson, rows, [choice], 30, 30))
     assert said.outcome == "no verdict"
     assert said.sentences == (
-        "No verdict: the Pearson correlation of the techniques is undefined, as it is where all "
-        "predictions, or all true values, are equal.",
+        "No verdict: the Pearson correlation of the techniques is undefined on the test split, as "
+        "it is where all predictions, or all true values, are equal.",
     )
+    rows = [replace(row("lp-ft"), val=None)]
+    unwatched = judge(Board(about, pearson, rows, [choice], 30, 30))
+    assert "is undefined on the validation split" in unwatched.sentences[0]
+
+
+def test_runs_that_learn_some_tasks_alone_have_no_verdict():
+    choice = Choice(ALL, None, None, None, None, None, None, None)
+    some = tuple(row("lp-ft + some-tasks").runs)
+    about = Study(Path("study"), {}, list(some), [], [], compares=True, alone=some)
+    (sentence,) = judge(Board(about, pearson, [], [choice], 30, 30)).sentences
+    assert sentence.startswith("No verdict: each technique learns some of the tasks alone")
 
 
 def test_without_a_control_there_is_no_verdict():

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from itertools import takewhile
 from typing import Any
 
 from graft.backbones.keras.graph import graph_of, nodes_of
 from graft.backbones.keras.library import building, keras
 from graft.base.errors import BackboneError
+
+ACTIVATIONS = ("Activation", "Softmax")
+SHAPING = ("Flatten", "Reshape")
 
 
 def with_head(model: Any, outputs: int | None) -> tuple[Any, Any]:
@@ -17,7 +22,7 @@ def with_head(model: Any, outputs: int | None) -> tuple[Any, Any]:
     """
     features, last = split_classifier(model)
     if last is not None:
-        outputs = outputs or last.units
+        outputs = outputs or units(last)
     with building():
         layer = keras.layers.Dense(
             outputs or 1,
@@ -33,28 +38,66 @@ def with_head(model: Any, outputs: int | None) -> tuple[Any, Any]:
                 "Graft needs feature maps (height, width, channels) or a vector there."
             )
         headed = keras.Model(model.inputs, layer(features), name=model.name)
-        if last is not None and last.units == outputs:
-            layer.set_weights(last.get_weights())
+        if last is not None and units(last) == outputs:
+            kernel, *bias = last.get_weights()
+            layer.set_weights([kernel.reshape(-1, outputs), *bias])
     return headed, layer
 
 
 def split_classifier(model: Any) -> tuple[Any, Any | None]:
-    """Return the tensor before the classifier that a model ends in, and that Dense layer, if any.
+    """Return the tensor before the classifier that a model ends in, and that layer, if any.
 
-    Raises BackboneError if the classifier is inside a model in the model.
+    It is a Dense layer, or a convolution of one pixel with what makes a vector of its outputs, as
+    in MobileNet and MobileNetV3. Raises BackboneError if the classifier is inside a model in the
+    model, or if a softmax follows something else.
     """
     nodes = list(nodes_of(graph_of(model)))
-    while nodes and type(nodes[-1].operation).__name__ in ("Activation", "Softmax"):
-        nodes.pop()
+    tail = [nodes.pop() for _ in _tail(nodes, ACTIVATIONS)]
     last = nodes[-1].operation if nodes else None
     if isinstance(last, keras.layers.Dense) and len(nodes[-1].outputs[0].shape) == 2:
         return nodes[-1].input_tensors[0], last
+    shaping = len(_tail(nodes, (*ACTIVATIONS, *SHAPING)))
+    before = nodes[-1 - shaping] if len(nodes) > shaping else None
+    if before is not None and (tail or shaping) and _classifies_a_pixel(before):
+        return before.input_tensors[0], before.operation
+    if any(_is_softmax(node.operation) for node in tail):
+        raise BackboneError(
+            f"The Keras network {model.name!r} ends in a softmax after {last.name!r}, which is "
+            "neither a Dense layer nor a convolution of one pixel, so that Graft cannot put a new "
+            "layer in its place. Save a model of the part before: keras.Model(model.inputs[0], "
+            "the features)."
+        )
     if isinstance(last, keras.Model) and split_classifier(last)[1] is not None:
         raise BackboneError(
             f"The Keras network {model.name!r} ends in the model {last.name!r}, whose classifier "
             "Graft cannot replace there. Save that model alone."
         )
     return model.outputs[0], None
+
+
+def units(classifier: Any) -> int:
+    """Return the number of outputs of a classifier."""
+    is_dense = isinstance(classifier, keras.layers.Dense)
+    return classifier.units if is_dense else classifier.filters
+
+
+def _tail(nodes: Sequence[Any], kinds: Collection[str]) -> list[Any]:
+    """The calls at the end that are of layers of these kinds, the last first."""
+    return list(takewhile(lambda node: type(node.operation).__name__ in kinds, reversed(nodes)))
+
+
+def _classifies_a_pixel(node: Any) -> bool:
+    """Whether a call is of a convolution whose input is a map of one pixel."""
+    if not isinstance(node.operation, keras.layers.Conv2D) or node.operation.kernel_size != (1, 1):
+        return False
+    return all(tuple(t.shape[1:3]) == (1, 1) for t in (*node.input_tensors, *node.outputs))
+
+
+def _is_softmax(layer: Any) -> bool:
+    return getattr(getattr(layer, "activation", None), "__name__", type(layer).__name__) in (
+        "softmax",
+        "Softmax",
+    )
 
 
 def maps_of(model: Any) -> Any:

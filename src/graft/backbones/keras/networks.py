@@ -10,7 +10,7 @@ from typing import Any
 from graft.backbones import layer_groups, learning_rate
 from graft.backbones.backbone import Backbone
 from graft.backbones.keras.applications import MODES
-from graft.backbones.keras.classifier import maps_of, split_classifier, with_head
+from graft.backbones.keras.classifier import maps_of, split_classifier, units, with_head
 from graft.backbones.keras.library import building, keras
 from graft.backbones.keras.translate import module_name, translate, write_back
 from graft.backbones.preprocess.preprocess import ImagePreprocess, restore_preprocess
@@ -68,7 +68,7 @@ def describe(model: Any, name: str, job: Job, preprocess: ImagePreprocess) -> Ba
         groups,
         preprocess,
         learning_rate.usual(network, "image", width, None),
-        own_head=last is not None and last.units == (job.outputs or last.units),
+        own_head=last is not None and units(last) == (job.outputs or units(last)),
         architecture={"model": json.dumps(_in_float32(json.loads(model.to_json())))},
     )
 

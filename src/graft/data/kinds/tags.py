@@ -106,7 +106,7 @@ class Tags(Kind):
 
     def _notes(self, columns: Columns, roles: dict[str, list[str]]) -> list[str]:
         """Note other columns that may be the tags, or a class of the whole sample."""
-        if "tags" in columns.asked or not roles["tags"]:
+        if "tags" in columns.asked or not roles["tags"] or not columns.needs_target:
             return []
         notes = []
         used = {name for names in roles.values() for name in names}

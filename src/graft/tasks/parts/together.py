@@ -28,13 +28,7 @@ def check_together(parts: Mapping[str, Task]) -> str | None:
     Raises BadValue for tasks that one network cannot learn together.
     """
     for name, part in parts.items():
-        if part.gives not in LEARNED:
-            raise BadValue(
-                f"{name!r} is for {part.name}, which is not learned with other tasks yet: these "
-                "share one linear layer on the features of a network, which does not give what it "
-                f"needs. Give tasks for {', '.join(LEARNED.values())}, and train {name!r} alone: "
-                f"--task {part.name} --columns {part.target_role}={name}."
-            )
+        check_learned(name, type(part))
     reads = {part.reads: name for name, part in parts.items()}
     if len(reads) > 1:
         words = " and ".join(f"{name!r} reads {what}" for what, name in reads.items())
@@ -46,6 +40,17 @@ def check_together(parts: Mapping[str, Task]) -> str | None:
             "Give the same to all."
         )
     return next(iter(heads), None)
+
+
+def check_learned(name: str, part: type[Task]) -> None:
+    """Raise BadValue for a task that is not learned with others."""
+    if part.gives not in LEARNED:
+        raise BadValue(
+            f"{name!r} is for {part.name}, which is not learned with other tasks yet: these share "
+            "one linear layer on the features of a network, which does not give what it needs. "
+            f"Give tasks for {', '.join(LEARNED.values())}, and train {name!r} alone: "
+            f"--task {part.name} --columns {part.target_role}={name}."
+        )
 
 
 def open_part(part: Task | Mapping[str, Any]) -> Task:

@@ -9,6 +9,7 @@ from typing import Any
 
 from graft.base import plugins
 from graft.base.errors import BadValue
+from graft.tasks.parts.together import check_learned
 
 MULTI = "multi-task"
 """The task that is made of several."""
@@ -40,8 +41,10 @@ def join_specs(task: Any) -> Any:
         return task
     if not isinstance(task, Sequence) or not all(isinstance(each, str) for each in task):
         return task
-    if len(task) < 2:
-        return task[0] if task else None
+    if not task:
+        raise BadValue("task is an empty list. Name the task, or leave it out to have it found.")
+    if len(task) == 1:
+        return task[0]
     return join_parts(split_parts(_PLUS.join(task)))
 
 
@@ -64,6 +67,8 @@ def split_parts(spec: str) -> list[PartSpec]:
                 f"{part.column!r} is a task without a column, beside other tasks. Write the column "
                 f"of its target before it: --task COLUMN={part.column}."
             )
+        if part.task is not None:
+            check_learned(part.column, plugins.load("task", part.task.partition(":")[0]))
         if part.column in [other.column for other in parts[:number]]:
             raise BadValue(
                 f"The task {part.column!r} is asked for twice. Leave out one of them; a task is "

@@ -350,8 +350,9 @@ def _end(run: Run, stage: Stage) -> None:
     position.frozen.append(
         {"phase": stage.phase.name, "tensors": count, "unchanged": digest == position.frozen_digest}
     )
-    trained = optim.count_trained(stage.objective.model, stage.objective.untouched())
+    trained, total = optim.count_weights(stage.objective.model, stage.objective.untouched())
     position.trainable = max(position.trainable, trained)
+    position.total = max(position.total, total)
     for note in stage.objective.notes():
         warn(run, note)
     position.steps_before += position.step

@@ -67,6 +67,38 @@ def test_another_number_of_classes_gets_a_new_classifier_on_the_same_features(pr
     assert all(torch.equal(state[name], same.network.state_dict()[name]) for name in body)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "head", "width"),
+    [("MobileNet", {"alpha": 0.25}, "conv_preds", 256), ("MobileNetV3Small", {}, "logits", 1024)],
+)
+def test_a_classifier_that_is_a_convolution_of_one_pixel_is_replaced(
+    name, options, head, width, tmp_path
+):
+    """These networks end in a convolution, a reshape and a softmax."""
+    with building():
+        application = getattr(keras.applications, name)
+        model = application(weights=None, classes=7, input_shape=(32, 32, 3), **options)
+    file = saved(model, tmp_path / "top.keras")
+    backbones = {n: load_backbone(f"keras:{file}:mode=tf", replace(JOB, outputs=n)) for n in (7, 3)}
+    scores, picture = logits(replace(backbones[7], network=backbones[7].network.eval()))
+    torch.testing.assert_close(scores.softmax(1), run(model, picture), rtol=1e-5, atol=1e-6)
+    for outputs, backbone in backbones.items():
+        assert backbone.head == (head,)
+        last = backbone.network.get_submodule(head)
+        assert (last.in_features, last.out_features) == (width, outputs)
+
+
+def test_a_softmax_after_something_else_than_a_classifier_is_refused(tmp_path):
+    picture = keras.Input((8, 8, 3))
+    x = layers.GlobalAveragePooling2D(name="pooled")(layers.Conv2D(4, 3)(picture))
+    for number, last in enumerate((layers.Softmax(), layers.Activation("softmax"))):
+        file = saved(keras.Model(picture, last(x)), tmp_path / f"{number}.keras")
+        with pytest.raises(
+            BackboneError, match=r"a softmax after 'pooled'.*Save a model of the part"
+        ):
+            load_backbone(f"keras:{file}:mode=tf", JOB)
+
+
 def test_weights_are_loaded_into_a_named_architecture(tmp_path):
     with building():
         model = keras.applications.MobileNet(
