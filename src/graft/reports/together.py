@@ -169,9 +169,11 @@ def matrices(verdicts: Sequence[TaskVerdict]) -> list[dict[str, Any]]:
     """
     pairs = [verdict for verdict in verdicts if len(verdict.beside) == 1]
     order = list(dict.fromkeys(verdict.task for verdict in verdicts))
+    several = len({verdict.backbone for verdict in pairs}) > 1
     tables: dict[str, dict[tuple[str, str], TaskVerdict]] = {}
     for verdict in pairs:
-        cells = tables.setdefault(learn_all(verdict.technique), {})
+        way = _way(verdict.technique, verdict.backbone if several else None)
+        cells = tables.setdefault(way, {})
         cells[verdict.beside[0], verdict.task] = verdict
     made = []
     for technique, cells in tables.items():

@@ -77,6 +77,14 @@ def test_pairs_of_three_tasks_are_a_matrix_for_each_technique():
     assert matrices([PAIR]) == [], "of two tasks the table has all there is"
 
 
+def test_two_backbones_have_a_matrix_each():
+    others = [replace(verdict, backbone="timm:resnet18", gain=-0.25) for verdict in all_pairs()]
+    first, second = matrices([*all_pairs(), *others])
+    assert (first["technique"], second["technique"]) == ("lora · bert", "lora · resnet18")
+    assert first["rows"][0][1][1].startswith("+25.0")
+    assert second["rows"][0][1][1].startswith("−25.0")
+
+
 def test_the_page_has_the_matrix():
     values = {"tasks": describe_tasks(all_pairs()), "matrices": matrices(all_pairs())}
     page = templates(True).get_template("tasks.html").render(values)

@@ -207,6 +207,26 @@ def test_a_teacher_of_words_is_refused_before_anything_is_written(name, tmp_path
     model = build_model("tiny:bert", task, pretrained=True, seed=0)
     with pytest.raises(BadValue, match=r"yields sequence features.*or another teacher"):
         parse(f'{name}:teacher="{tmp_path}"').check(model.backbone, task)
+    with pytest.raises(BadValue, match="is for token-classification, and the data are for text-c"):
+        parse(f'distillation:teacher="{tmp_path}"').check(model.backbone, task)
+
+
+def test_a_teacher_of_one_class_has_no_probabilities_of_several_labels(teacher):
+    task = replace(task_of(TASK)[0], multi_label=True)
+    model = build_model(STUDENT, task, pretrained=True, seed=0)
+    with pytest.raises(BadValue, match=r"predicts one class.*have several labels"):
+        parse(f'distillation:teacher="{teacher}"').check(model.backbone, task)
+    parse(f'feature-distillation:teacher="{teacher}"').check(model.backbone, task)
+
+
+def test_a_run_that_has_not_finished_is_no_teacher(teacher, tmp_path):
+    (tmp_path / "spec.json").write_bytes((teacher / "spec.json").read_bytes())
+    task = task_of(TASK)[0]
+    model = build_model(STUDENT, task, pretrained=True, seed=0)
+    with pytest.raises(
+        BadValue, match=r"a run without a trained model\. Finish it by graft resume"
+    ):
+        parse(f'feature-distillation:teacher="{tmp_path}"').check(model.backbone, task)
 
 
 @pytest.mark.parametrize("name", NAMES)

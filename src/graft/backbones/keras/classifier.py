@@ -10,8 +10,8 @@ from graft.backbones.keras.graph import graph_of, nodes_of
 from graft.backbones.keras.library import building, keras
 from graft.base.errors import BackboneError
 
-ACTIVATIONS = ("Activation", "Softmax")
-SHAPING = ("Flatten", "Reshape")
+ACTIVATIONS, SHAPING = ("Activation", "Softmax"), ("Flatten", "Reshape")
+"""The layers that may follow a classifier, and those that make a vector of the outputs of one."""
 
 
 def with_head(model: Any, outputs: int | None) -> tuple[Any, Any]:
@@ -94,10 +94,8 @@ def _classifies_a_pixel(node: Any) -> bool:
 
 
 def _is_softmax(layer: Any) -> bool:
-    return getattr(getattr(layer, "activation", None), "__name__", type(layer).__name__) in (
-        "softmax",
-        "Softmax",
-    )
+    is_own = isinstance(layer, keras.layers.Softmax)
+    return is_own or getattr(layer, "activation", None) is keras.activations.softmax
 
 
 def maps_of(model: Any) -> Any:
