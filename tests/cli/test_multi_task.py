@@ -36,7 +36,10 @@ def test_check_warns_of_a_task_that_a_split_cannot_measure(table: Path, graft: G
     rows.to_csv("split.csv", index=False)
     shown = " ".join(graft("check", "split.csv", *ASKED[:4]).stdout.split())
     assert "warning: task 'tone': known for" in shown
-    assert "0 of 15 in test. It is not measured in test: move some of its labels there." in shown
+    assert (
+        "0 of 15 in test. It has no label in test, so nothing is known of it there: move some."
+        in shown
+    )
 
 
 def test_the_column_of_the_splits_is_no_task(table: Path, graft: Graft) -> None:
@@ -65,18 +68,24 @@ def test_a_run_gives_a_column_a_task_and_is_measured_on_the_same_columns(
     assert "words" in shown
     scores = json.loads(graft("evaluate", "run", "t.csv", "--json").stdout)
     assert {"tone.accuracy", "words.r2", "mean(tone.accuracy, words.r2)"} <= set(scores)
+    alone = pd.DataFrame({"text": ["fine fine", "awful"], "label": ["fine", "awful"]})
+    alone.to_csv("alone.csv", index=False)
+    assert graft("evaluate", "run/models/tone", "alone.csv").exit_code == 0
+
+
+def test_data_without_a_label_or_a_column_of_a_task_are_not_measured(
+    table: Path, graft: Graft
+) -> None:
+    assert (
+        graft("fit", "t.csv", *ASKED, "-t", "feature-extraction", "-o", "run", "-q").exit_code == 0
+    )
     nothing = pd.DataFrame({"text": ["fine", "awful"], "tone": None, "words": None})
     nothing.to_csv("nothing.csv", index=False)
     refused = graft("evaluate", "run", "nothing.csv")
     assert refused.exit_code == 2
     assert "None of 2 examples has a label of tone, words" in refused.output
     nothing[["text", "tone"]].to_csv("nothing.csv", index=False)
-    assert "give it an empty column" in " ".join(
-        graft("evaluate", "run", "nothing.csv").output.split()
-    )
-    alone = pd.DataFrame({"text": ["fine fine", "awful"], "label": ["fine", "awful"]})
-    alone.to_csv("alone.csv", index=False)
-    assert graft("evaluate", "run/models/tone", "alone.csv").exit_code == 0
+    assert "add an empty column" in " ".join(graft("evaluate", "run", "nothing.csv").output.split())
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ InnerShare = Annotated[
 Moderate = Annotated[
     float, Range("a number from 0.001 to 1,000", lambda value: 0.001 <= value <= 1000)
 ]
-"""Of what is divided by or is an exponent: beyond it the result may be no number of float32."""
-Ratio = Annotated[float, Range("a number from 1 to 1,000", lambda value: 1 <= value <= 1000)]
+"""Of temperatures and exponents: with others float32 may overflow or underflow."""
+FromOne = Annotated[float, Range("a number from 1 to 1,000", lambda value: 1 <= value <= 1000)]
 Fraction = Annotated[
     float, Range("a number more than 0 and at most 1", lambda value: 0 < value <= 1)
 ]

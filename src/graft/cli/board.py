@@ -90,7 +90,8 @@ def tasks(verdicts: Sequence[Any]) -> None:
     rows = []
     for group in describe_tasks(verdicts):
         rows.append([f"{group['technique']}, {group['tasks']}", *[""] * len(names)])
-        rows += [[f"  {row['task']}", *(row[name] for name in names)] for row in group["rows"]]
+        for row in group["rows"]:
+            rows.append([f"  {row['task']}, {row['metric']}", *(row[name] for name in names)])
     header = ["task", "alone", "together", "difference", "95 % interval", "p", "the others"]
     show.table(header, rows)
 

@@ -51,8 +51,9 @@ def read_parts(read: Read, parts: Mapping[str, Wanted | None], **reading: Any) -
             raise refused from None
         raise
     _check_columns(datas)
+    targets = [c for data in datas.values() for c in data.columns[kind_named(data.kind).target]]
     for data in datas.values():
-        if refused := _read_twice(data.columns, parts):
+        if refused := _read_twice(data.columns, targets):
             raise refused
     return join_parts(datas)
 
@@ -157,8 +158,7 @@ def _check_asked(asked: Mapping[str, str], parts: Collection[str]) -> None:
             "Leave it out, or give one more --task."
         )
     for role, column in asked.items():
-        names = {part for name in parts for part in (name, *str(name).split("+"))}
-        both = [part.strip() for part in str(column).split("+") if part.strip() in names]
+        both = [part.strip() for part in str(column).split("+") if part.strip() in _columns(parts)]
         if both:
             raise BadValue(
                 f"The column {both[0]!r} is asked for as {role} and as the target of a task, and a "
@@ -188,15 +188,20 @@ def _find_input(
             columns = _read(read, name, wanted or CLASSES, reading).columns
         except DataError:
             continue
-        if refused := _read_twice(columns, parts):
+        if refused := _read_twice(columns, _columns(parts)):
             return refused
     return None
 
 
-def _read_twice(columns: Mapping[str, Sequence[str]], parts: Collection[str]) -> DataError | None:
+def _columns(parts: Collection[str]) -> set[str]:
+    """The names of the columns of the tasks: `a+b` is one of that name, or two."""
+    return {part for name in parts for part in (name, *str(name).split("+"))}
+
+
+def _read_twice(columns: Mapping[str, Sequence[str]], targets: Collection[str]) -> DataError | None:
     """Return the error for a column that the network reads and a task predicts, if there is one."""
     for role in sorted(INPUTS & columns.keys()):
-        if named := [column for column in columns[role] if column in parts]:
+        if named := [column for column in columns[role] if column in targets]:
             return DataError(
                 f"The column {named[0]!r} is the {role} that the network reads, and a task of its "
                 f"own. Leave out --task {named[0]}, or name what is read: --columns {role}=NAME."

@@ -21,7 +21,7 @@ from graft.base.errors import BadValue, DataError, FolderError, listed
 from graft.base.ranges import check_path
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.kinds.several import check_known
+from graft.data.kinds.several import check_any_label
 from graft.data.load import read_source
 from graft.deploy.drawings import check_draws, name_drawings, write_drawings
 from graft.deploy.embedding import pool
@@ -228,7 +228,7 @@ class Predictor:
         held = next((data.splits[name] for name in ("test", "val") if data.splits.get(name)), None)
         samples = held or [s for split in data.splits.values() for s in split]
         if self.task.parts:
-            check_known(samples, list(self.task.parts))
+            check_any_label(samples, list(self.task.parts))
         if held is None:
             _LOG.warning(
                 f"Without a test split, all of {data.path or 'the data'} is measured "

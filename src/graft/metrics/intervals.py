@@ -85,9 +85,9 @@ def metric_bounds(
 
 
 def bounds(value: float, variance: float, freedom: float) -> tuple[float, float]:
-    """The 95 % interval of Student's t, without an end below one degree of freedom.
+    """The 95 % interval of Student's t, infinite below one degree of freedom.
 
-    There its quantile has any size, such as that of 10^20 values, which would be read as a result.
+    There the quantile grows without limit, and a number such as 10^20 would be read as a result.
     """
     if not freedom > 0:
         half = math.nan
@@ -112,6 +112,8 @@ def fraction_bounds(
     """
     if not 0 <= value <= 1 or not freedom > 0 or not variance >= 0 or not examples > 0:
         return math.nan, math.nan
+    if freedom < 1:  # as in `bounds`
+        return 0.0, 1.0
     share = (examples * value + 1) / (examples + 2)
     padded = (examples**2 * variance + share**2 + (1 - share) ** 2) / (examples + 2) ** 2
     effective = share * (1 - share) / padded

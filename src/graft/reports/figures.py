@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
+from graft.metrics.find import find_or_assume
 from graft.metrics.metric import Metric
 from graft.reports import words
 from graft.reports.board import Board, Row
@@ -136,7 +137,7 @@ def convergence(board: Board, rows: Sequence[Row], colors: dict[str, Series]) ->
     """
     figures = []
     backbones = list(dict.fromkeys(row.cell.backbone for row in rows if not row.cell.is_baseline))
-    metric = watched_metric(board, rows)
+    metric = _drawn_metric(watched_metric(board, rows), rows)
     for backbone in backbones:
         backbone_rows = [row for row in rows if row.cell.backbone == backbone]
         of = f", {words.short(backbone)}" if len(backbones) > 1 else ""
@@ -158,6 +159,15 @@ def convergence(board: Board, rows: Sequence[Row], colors: dict[str, Series]) ->
 def watched_metric(board: Board, rows: Sequence[Row]) -> Metric:
     """Return the metric that is reported after each epoch."""
     return next((row.watched for row in rows if row.watched), board.metric)
+
+
+def _drawn_metric(watched: Metric, rows: Sequence[Row]) -> Metric:
+    """The metric that is watched, or the first that the runs have, as of some of several tasks."""
+    lines = [line.get("val") or {} for row in rows for run in row.runs for line in run.history]
+    if any(watched.name in line for line in lines):
+        return watched
+    names = (name for line in lines for name in line if name != "loss")
+    return next(map(find_or_assume, names), watched)
 
 
 def _curve(history: Sequence[dict], axis: str, metric: str) -> list[tuple[float, float]]:

@@ -119,7 +119,7 @@ NOTHING_FINISHED = "No verdict: no run has finished."
 NO_TECHNIQUE_FINISHED = "No verdict: no run of a transfer technique has finished."
 NOT_VALIDATED = "No verdict: {validator} has no value for any technique, so none is chosen."
 SOME_TASKS_ALONE = (
-    "No verdict: each technique learns some of the tasks alone, so that none is chosen. Add one "
+    "No verdict: every technique learns only some of the tasks, so none can be chosen. Add one "
     "that learns all of them, such as full-fine-tuning."
 )
 NOT_MEASURED = (

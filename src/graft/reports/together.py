@@ -16,7 +16,7 @@ from graft.reports.board import Board, Cell
 from graft.reports.leaderboard import cells_of, mean_scores
 from graft.reports.read import Predictions, Run, read_predictions
 from graft.reports.statistics import LEVEL, Mean, holm
-from graft.studies.alone import learn_all, learn_some, learned_tasks
+from graft.studies.alone import learn_all, learn_some, learned_tasks, learns_some
 from graft.studies.records import PREDICTIONS
 from graft.techniques.specs.combine import canonical
 
@@ -83,7 +83,9 @@ def _compare(
     for (technique, backbone), mean in means.items():
         learned = learned_tasks(technique, everything)
         alone = means.get((learn_some(technique, [name]), backbone))
-        if name not in learned or len(learned) < 2 or alone is None or math.isnan(mean.value):
+        if name not in learned or len(learned) < 2 or alone is None:
+            continue
+        if math.isnan(mean.value) or math.isnan(alone.value):
             continue
         difference, sign = mean.minus(alone), metric.sign
         bounds = sorted((sign * difference.low, sign * difference.high))
@@ -124,21 +126,20 @@ def describe_tasks(verdicts: Sequence[TaskVerdict]) -> list[dict[str, Any]]:
     groups: dict[tuple[str, str | None], list[TaskVerdict]] = {}
     for verdict in verdicts:
         groups.setdefault((verdict.technique, verdict.backbone), []).append(verdict)
-    most = max((len(verdict.beside) for verdict in verdicts), default=0)
-    several = len({verdict.backbone for verdict in verdicts}) > 1
     return [
         {
-            "technique": _way(technique, backbone if several else None),
-            "tasks": "all tasks" if len(rows[0].beside) == most else _names(rows[0]),
+            "technique": _label(learn_all(technique), backbone, verdicts),
+            "tasks": _names(rows[0]) if learns_some(technique) else "all tasks",
             "rows": [_describe(verdict) for verdict in rows],
         }
         for (technique, backbone), rows in groups.items()
     ]
 
 
-def _way(technique: str, backbone: str | None) -> str:
-    whole = learn_all(technique)
-    return f"{whole} · {words.short(backbone)}" if backbone else whole
+def _label(technique: str, backbone: str | None, verdicts: Sequence[TaskVerdict]) -> str:
+    """The technique, with its backbone if there are several."""
+    several = len({verdict.backbone for verdict in verdicts}) > 1
+    return f"{technique} · {words.short(backbone or '')}" if several else technique
 
 
 def _names(verdict: TaskVerdict) -> str:
@@ -169,18 +170,17 @@ def matrices(verdicts: Sequence[TaskVerdict]) -> list[dict[str, Any]]:
     """
     pairs = [verdict for verdict in verdicts if len(verdict.beside) == 1]
     order = list(dict.fromkeys(verdict.task for verdict in verdicts))
-    several = len({verdict.backbone for verdict in pairs}) > 1
-    tables: dict[str, dict[tuple[str, str], TaskVerdict]] = {}
+    tables: dict[tuple[str, str | None], dict[tuple[str, str], TaskVerdict]] = {}
     for verdict in pairs:
-        way = _way(verdict.technique, verdict.backbone if several else None)
-        cells = tables.setdefault(way, {})
+        cells = tables.setdefault((learn_all(verdict.technique), verdict.backbone), {})
         cells[verdict.beside[0], verdict.task] = verdict
     made = []
-    for technique, cells in tables.items():
+    for (technique, backbone), cells in tables.items():
         names = [name for name in order if any(name in pair for pair in cells)]
         if len(names) > 2:
             rows = [(name, [_cell(cells.get((name, other))) for other in names]) for name in names]
-            made.append({"technique": technique, "tasks": names, "rows": rows})
+            label = _label(technique, backbone, pairs)
+            made.append({"technique": label, "tasks": names, "rows": rows})
     return made
 
 

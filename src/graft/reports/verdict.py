@@ -377,12 +377,13 @@ def _why_nothing(board: Board, rows: Sequence[Row]) -> str:
     chosen_by = board.study.selected_by
     if chosen_by != VAL and any(row.is_measured for row in rows if not row.cell.is_baseline):
         return sentences.NOT_VALIDATED.format(validator=chosen_by)
-    cells = [row for row in rows if row.score and not row.cell.is_baseline]
-    techniques = [row for row in cells if not row.cell.is_control]
-    if not techniques:
-        has_some = any(run.result for run in board.study.alone)
-        return sentences.SOME_TASKS_ALONE if has_some else sentences.NO_TECHNIQUE_FINISHED
-    split, metric = "validation" if techniques[0].is_measured else "test", board.metric
+    techniques = [row for row in rows if not row.cell.is_baseline and not row.cell.is_control]
+    if not techniques and any(run.result for run in board.study.alone):
+        return sentences.SOME_TASKS_ALONE
+    if not any(row.score for row in techniques):
+        return sentences.NO_TECHNIQUE_FINISHED
+    is_measured, metric = any(row.is_measured for row in techniques), board.metric
+    split = "validation" if is_measured else "test"
     return sentences.NOT_MEASURED.format(metric=metric.words, split=split, why=metric.undefined)
 
 

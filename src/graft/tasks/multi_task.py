@@ -30,7 +30,7 @@ from graft.data.kinds.several import (
 )
 from graft.metrics.metric import Metric
 from graft.metrics.parts import column, known_rows, mean_of, of_part
-from graft.tasks.parts import outputs, together
+from graft.tasks.parts import mistakes, outputs, together
 from graft.tasks.parts.baselines import baselines_of
 from graft.tasks.parts.one_of_several import TASK
 from graft.tasks.parts.sampling import LabelCounts
@@ -320,11 +320,11 @@ class MultiTask(Task):
 
     def severity(self, row: Mapping[str, Any]) -> float | None:
         """The mean over the wrong tasks, an error of a number in units of its spread."""
-        wrong = list(together.severities(self.parts, row).values())
+        wrong = list(mistakes.severities(self.parts, row).values())
         return float(np.mean(wrong)) if wrong else None
 
     def mistake(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        return together.worst_of(row, together.severities(self.parts, row))
+        return mistakes.worst_of(row, mistakes.severities(self.parts, row))
 
     def say(self, value: Mapping[str, Any]) -> str:
         known = {name: part for name, part in value.items() if part is not None}
@@ -343,7 +343,7 @@ class MultiTask(Task):
             row = {"value": value, "examples": len(known_rows(targets, name))}
             rows[f"{name}: {part.compared_by.words}"] = row
         table = Table(("task", "tasks"), columns, rows, "value")
-        return Details(table, mistakes=together.MISTAKES)
+        return Details(table, mistakes=mistakes.WORST)
 
     def right_output(self, batch: Batch) -> Output:
         columns = [self._right_logits(name, batch) for name in self.parts]

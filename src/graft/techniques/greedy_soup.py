@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import nn
 
 from graft.backbones.backbone import Model
-from graft.base.ranges import Count, Ratio
+from graft.base.ranges import Count, FromOne
 from graft.tasks.task import Task
 from graft.techniques.formulas.greedy_soup import greedy_soup
 from graft.techniques.formulas.interpolation import mean_weights
@@ -40,7 +40,7 @@ class GreedySoup(Technique):
 
     runs: Count = 3
     """The number of fine-tunings, each of as many epochs, in another order of the examples."""
-    spread: Ratio = 4.0
+    spread: FromOne = 4.0
     """The highest of their rates over the lowest; the usual rate is in the middle."""
 
     def objective(self, model: Model, task: Task) -> Objective:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from graft.backbones.backbone import Backbone, Model
 from graft.tasks.task import Task
-from graft.techniques.specs.places import from_group, group_number
+from graft.techniques.specs.places import check_group, from_group, group_number
 from graft.techniques.technique import Phase, Technique
 
 
@@ -31,7 +31,7 @@ class PartialFineTuning(Technique):
     def check(self, backbone: Backbone, task: Task) -> None:
         """Raise BadValue for a layer group that there is not."""
         super().check(backbone, task)
-        group_number(Model(backbone), self.from_group, "partial-fine-tuning")
+        check_group(backbone, self.from_group, "partial-fine-tuning")
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         first = group_number(model, self.from_group, "partial-fine-tuning")

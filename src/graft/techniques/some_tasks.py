@@ -33,10 +33,11 @@ class SomeTasks(FineTuning):
     def check(self, backbone: Backbone, task: Task) -> None:
         """Raise BadValue for a single task, and UnknownName for a task that there is not."""
         super().check(backbone, task)
-        check_several("some-tasks", task)
         self.learned(task)
 
     def learned(self, task: Task) -> Task:
+        """Return the task with those that are learned; raises as `check`."""
+        check_several("some-tasks", task)
         return replace(task, learned=tuple(chosen_tasks(self.tasks, task.parts)))
 
     def objective(self, model: Model, task: Task) -> Objective:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graft.backbones.backbone import Backbone, Model
-from graft.base.ranges import Ratio
+from graft.base.ranges import FromOne
 from graft.tasks.task import Task
 from graft.techniques.specs.checks import check_several
 from graft.techniques.specs.fine_tuning import FineTuning
@@ -33,7 +33,7 @@ class TemperatureSampling(FineTuning):
 
     about_tasks: ClassVar[bool] = True
 
-    temperature: Ratio = 5.0
+    temperature: FromOne = 5.0
     """1 draws each label alike, as the plain training; a large one draws each task alike."""
 
     def check(self, backbone: Backbone, task: Task) -> None:

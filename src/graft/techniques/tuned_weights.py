@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from graft.backbones.backbone import Backbone, Model
-from graft.base.ranges import Count, Ratio
+from graft.base.ranges import Count, FromOne
 from graft.tasks.task import Task
 from graft.techniques.specs.candidates import Candidate, Candidates, Path
 from graft.techniques.specs.copies import copy_tensors, write_tensors
-from graft.techniques.specs.places import from_group, group_number
+from graft.techniques.specs.places import check_group, from_group, group_number
 from graft.techniques.tasks.weighting import Weighting, WeightingObjective
 from graft.techniques.technique import Look, Objective, Phase
 
@@ -40,7 +40,7 @@ class TunedWeights(Weighting):
 
     runs: Count = 4
     """The number of fine-tunings, each of as many epochs."""
-    spread: Ratio = 16.0
+    spread: FromOne = 16.0
     """The highest weight over the lowest that may be drawn."""
     from_group: int = 0
     """The first layer group that trains, negative counts from the head; those before it run once
@@ -49,7 +49,7 @@ class TunedWeights(Weighting):
     def check(self, backbone: Backbone, task: Task) -> None:
         """Raise BadValue for a single task, or a layer group that there is not."""
         super().check(backbone, task)
-        group_number(Model(backbone), self.from_group, "tuned-weights")
+        check_group(backbone, self.from_group, "tuned-weights")
 
     def objective(self, model: Model, task: Task) -> Objective:
         return TunedWeightsObjective(model, task, self.runs, self.spread)

@@ -8,7 +8,7 @@ from scipy.stats import beta
 from sklearn.metrics import roc_auc_score
 
 from graft.metrics.classification import METRICS, accuracy, auroc, brier, ece, f1, macro_f1
-from graft.metrics.intervals import bounds, clusters, examples_variance, interval
+from graft.metrics.intervals import bounds, clusters, examples_variance, fraction_bounds, interval
 
 NINE_GROUPS = 9
 
@@ -199,4 +199,5 @@ def test_below_one_degree_of_freedom_an_interval_has_no_end():
     assert bounds(0.5, 0.01, 0.3) == (-math.inf, math.inf)
     assert bounds(0.5, 0.0, 0.3) == (0.5, 0.5)
     low, high = bounds(0.5, 0.01, 1.0)
+    assert fraction_bounds(0.5, 0.01, 0.3, 100) == (0.0, 1.0)
     assert high - 0.5 == pytest.approx(0.5 - low) == pytest.approx(0.1 * 12.7062, rel=1e-4)

@@ -32,7 +32,7 @@ def all_pairs() -> list[TaskVerdict]:
 
 def test_a_row_says_what_a_task_gains_and_whether_that_is_sure():
     (group,) = describe_tasks([PAIR])
-    assert (group["technique"], group["tasks"]) == ("lora", "all tasks")
+    assert (group["technique"], group["tasks"]) == ("lora", "a and b")
     (row,) = group["rows"]
     assert (row["task"], row["metric"]) == ("a", "accuracy (%)")
     shown = {name: row[name] for name in ("alone", "together", "gain", "interval", "outcome")}

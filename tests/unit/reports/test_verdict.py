@@ -304,10 +304,13 @@ def test_techniques_whose_metric_is_undefined_have_no_verdict():
 
 def test_runs_that_learn_some_tasks_alone_have_no_verdict():
     choice = Choice(ALL, None, None, None, None, None, None, None)
-    some = tuple(row("lp-ft + some-tasks").runs)
-    about = Study(Path("study"), {}, list(some), [], [], compares=True, alone=some)
-    (sentence,) = judge(Board(about, pearson, [], [choice], 30, 30)).sentences
-    assert sentence.startswith("No verdict: each technique learns some of the tasks alone")
+    some, control = tuple(row("lp-ft + some-tasks").runs), row("from-scratch")
+    about = Study(Path("study"), {}, list(control.runs), [], [], compares=True, alone=some)
+    (sentence,) = judge(Board(about, pearson, [control], [choice], 30, 30)).sentences
+    assert sentence.startswith("No verdict: every technique learns only some of the tasks")
+    failed = replace(row("lp-ft"), score=None)
+    (sentence,) = judge(Board(about, pearson, [control, failed], [choice], 30, 30)).sentences
+    assert sentence == "No verdict: no run of a transfer technique has finished."
 
 
 def test_without_a_control_there_is_no_verdict():

@@ -206,7 +206,7 @@ def test_weights_are_read_and_refused():
     task, _ = task_of(NAME)
     model = build_model(TINY[NAME], task, True, seed=0)
     with pytest.raises(UnknownName, match=r"'wrds'\. Did you mean 'words'"):
-        parse('task-weights:weights="wrds=2"').check(model.backbone, task)
+        parse('task-weights:weights="wrds=2, topic=1"').check(model.backbone, task)
 
 
 def test_weights_that_are_all_zero_are_refused():
@@ -217,6 +217,8 @@ def test_weights_that_are_all_zero_are_refused():
         parse(spec).check(model.backbone, task)
     with pytest.raises(BadValue, match=r"all tasks are 0.*Give one of them"):
         parse('some-tasks:tasks=words + task-weights:weights="words=0"').check(model.backbone, task)
+    with pytest.raises(BadValue, match=r"all tasks are 0.*Give one of them"):
+        parse('task-weights:weights="words=0" + some-tasks:tasks=words').check(model.backbone, task)
 
 
 def test_a_layer_group_that_there_is_not_is_refused():

@@ -47,8 +47,8 @@ def with_head(model: Any, outputs: int | None) -> tuple[Any, Any]:
 def split_classifier(model: Any) -> tuple[Any, Any | None]:
     """Return the tensor before the classifier that a model ends in, and that layer, if any.
 
-    It is a Dense layer, or a convolution of one pixel with what makes a vector of its outputs, as
-    in MobileNet and MobileNetV3. Raises BackboneError if the classifier is inside a model in the
+    It is a Dense layer, or a 1×1 convolution of one pixel with what makes a vector of its outputs,
+    as in MobileNet and MobileNetV3. Raises BackboneError if the classifier is inside a model in the
     model, or if a softmax follows something else.
     """
     nodes = list(nodes_of(graph_of(model)))
@@ -58,14 +58,15 @@ def split_classifier(model: Any) -> tuple[Any, Any | None]:
         return nodes[-1].input_tensors[0], last
     shaping = len(_tail(nodes, (*ACTIVATIONS, *SHAPING)))
     before = nodes[-1 - shaping] if len(nodes) > shaping else None
-    if before is not None and (tail or shaping) and _classifies_a_pixel(before):
+    ending = [node.operation for node in (*tail, *nodes[len(nodes) - shaping :])]
+    if before is not None and ending and _classifies_a_pixel(before, ending):
         return before.input_tensors[0], before.operation
-    if any(_is_softmax(node.operation) for node in tail):
+    if any(_activation(each) == "softmax" for each in (*ending, last)):
         raise BackboneError(
             f"The Keras network {model.name!r} ends in a softmax after {last.name!r}, which is "
-            "neither a Dense layer nor a convolution of one pixel, so that Graft cannot put a new "
-            "layer in its place. Save a model of the part before: keras.Model(model.inputs[0], "
-            "the features)."
+            "neither a Dense layer nor a 1×1 convolution of one pixel, so that Graft cannot put a "
+            "new layer in its place. Save a model of the part before: "
+            "keras.Model(model.inputs[0], the features)."
         )
     if isinstance(last, keras.Model) and split_classifier(last)[1] is not None:
         raise BackboneError(
@@ -86,16 +87,24 @@ def _tail(nodes: Sequence[Any], kinds: Collection[str]) -> list[Any]:
     return list(takewhile(lambda node: type(node.operation).__name__ in kinds, reversed(nodes)))
 
 
-def _classifies_a_pixel(node: Any) -> bool:
-    """Whether a call is of a convolution whose input is a map of one pixel."""
-    if not isinstance(node.operation, keras.layers.Conv2D) or node.operation.kernel_size != (1, 1):
+def _classifies_a_pixel(node: Any, ending: Sequence[Any]) -> bool:
+    """Whether a call is of a convolution of one pixel, and what follows keeps its outputs apart.
+
+    After another activation, such as that of a hidden layer, they are features.
+    """
+    layer = node.operation
+    if not isinstance(layer, keras.layers.Conv2D) or layer.kernel_size != (1, 1):
+        return False
+    if not {_activation(each) for each in (layer, *ending)} <= {"", "linear", "sigmoid", "softmax"}:
         return False
     return all(tuple(t.shape[1:3]) == (1, 1) for t in (*node.input_tensors, *node.outputs))
 
 
-def _is_softmax(layer: Any) -> bool:
-    is_own = isinstance(layer, keras.layers.Softmax)
-    return is_own or getattr(layer, "activation", None) is keras.activations.softmax
+def _activation(layer: Any) -> str:
+    """The name of the activation of a layer, empty without one."""
+    if isinstance(layer, keras.layers.Softmax):
+        return "softmax"
+    return getattr(getattr(layer, "activation", None), "__name__", "")
 
 
 def maps_of(model: Any) -> Any:

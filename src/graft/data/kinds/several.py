@@ -23,8 +23,6 @@ from graft.data.tables.rows import Rows
 from graft.data.tables.sounds import AUDIO, PARTS
 
 ROLE = "parts"
-_USES = {"train": "learned", "val": "watched", "test": "measured"}
-"""What the labels of a split are for."""
 
 
 class Several(Kind):
@@ -99,7 +97,9 @@ class Several(Kind):
             numbers = ", ".join(
                 f"{len(known[split]):,} of {len(labeled[split]):,} in {split}" for split in labeled
             )
-            findings.append(_known(name, numbers, [n for n, some in known.items() if not some]))
+            findings.append(
+                _label_finding(name, numbers, [n for n, some in known.items() if not some])
+            )
             reported = kind_named(part).findings(part_data(data, name))
             shared = ("counts", "lengths", "empty")
             findings += [
@@ -141,16 +141,16 @@ class Several(Kind):
         }
 
 
-def _known(name: str, numbers: str, without: Sequence[str]) -> Finding:
+def _label_finding(name: str, numbers: str, without: Sequence[str]) -> Finding:
     """Say for how many samples of each split a task is known, and what is missing without any."""
     message = f"task {name!r}: known for {numbers}."
     if not without:
         return Finding("part", "info", message)
-    uses = " and ".join(f"not {_USES.get(split, 'used')} in {split}" for split in without)
-    return Finding("part", "warning", f"{message} It is {uses}: move some of its labels there.")
+    advice = f" It has no label in {listed(without)}, so nothing is known of it there: move some."
+    return Finding("part", "warning", message + advice)
 
 
-def check_known(samples: Sequence[Sample], names: Collection[str]) -> None:
+def check_any_label(samples: Sequence[Sample], names: Collection[str]) -> None:
     """Raise DataError for samples of which none has the label of a task."""
     if not any(known_of(samples, name) for name in names):
         raise DataError(

@@ -281,7 +281,9 @@ def _resolve(
             "the one that fits its content."
         )
     names = ", ".join(map(repr, table.columns))
-    advice = " Where no label of it is known, give it an empty column." if role == TARGET else ""
+    advice = (
+        " To measure without labels of this task, add an empty column." if role == TARGET else ""
+    )
     raise DataError(
         f"{table.name} has no column {name!r} (asked for as {role}). Its columns: {names}.{advice}"
     )

@@ -13,13 +13,6 @@ if TYPE_CHECKING:
 
 LEARNED = {"classes": "classes", "number": "numbers", "tags": "tags of words"}
 """What a task gives that can be learned with others -> the words for it."""
-MISTAKES = (
-    "Worst mistakes",
-    "Of each example the tasks that are most wrong, and the lowest confidence in them. A mistake "
-    "of high confidence, or a very large error, is often a wrong label.",
-)
-SHOWN = 0.5
-"""A task is shown as wrong if it is at least this times as wrong as the worst of its example."""
 
 
 def check_together(parts: Mapping[str, Task]) -> str | None:
@@ -87,23 +80,3 @@ def part_row(row: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the row of one task in such a row."""
     values = {k: v[name] for k, v in row.items() if isinstance(v, dict) and name in v}
     return {"confidence" if key == "confidences" else key: value for key, value in values.items()}
-
-
-def severities(parts: Mapping[str, Task], row: Mapping[str, Any]) -> dict[str, float]:
-    """Return how bad the prediction of each wrong task is, that of a number in its spreads."""
-    rated = {}
-    for name, part in parts.items():
-        if row["target"].get(name) is not None:
-            severity = part.severity(part_row(row, name))
-            if severity is not None:
-                rated[name] = severity / part.severity_unit
-    return rated
-
-
-def worst_of(row: Mapping[str, Any], severity: Mapping[str, float]) -> dict[str, Any]:
-    """Return the row with those tasks that are most wrong, and the lowest confidence in them."""
-    least = SHOWN * max(severity.values(), default=0.0)
-    names = [name for name, value in severity.items() if value >= least]
-    sure = [row["confidences"][name] for name in names if name in row.get("confidences", {})]
-    sides = {side: {name: row[side][name] for name in names} for side in ("target", "prediction")}
-    return {**row, **sides, "confidence": min(sure, default=None)}

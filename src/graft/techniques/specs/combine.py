@@ -142,7 +142,7 @@ class Sum(Technique):
         return (*self.main.models, *self.extra.models)
 
     def check(self, backbone: Backbone, task: Task) -> None:
-        self.main.check(backbone, task)
+        self.main.check(backbone, self.extra.learned(task))
         self.extra.check(backbone, self.main.learned(task))
 
     @contextmanager

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from graft.backbones.backbone import Model
+from graft.backbones.backbone import Backbone, Model
 from graft.base.errors import BadValue
 
 
@@ -58,6 +58,11 @@ def nothing(place: Place) -> bool:
 def from_group(first: int) -> Trainable:
     """All layer groups from `first` on, and the head."""
     return lambda place: place.group == -1 or place.group >= first
+
+
+def check_group(backbone: Backbone, asked: int, technique: str) -> None:
+    """Raise BadValue as `group_number`."""
+    group_number(Model(backbone), asked, technique)
 
 
 def group_number(model: Model, asked: int, technique: str) -> int:

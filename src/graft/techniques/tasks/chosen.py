@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from graft.base.errors import BadValue, UnknownName
 
-MOST = 1_000_000
+LARGEST = 1_000_000
 """The largest weight of a task."""
 
 
@@ -28,12 +28,12 @@ def weighted_tasks(text: str, known: Sequence[str]) -> dict[str, float]:
     """
     pairs, rest = _split(text, lambda pair: _name(pair) in known)
     weights: dict[str, float] = {}
-    for pair in [*pairs, *filter(None, [rest])]:
+    for pair in [*pairs, *filter(None, [_first_of(rest)])]:
         name, value = _name(pair), _weight(pair)
         if not name or value is None:
             raise BadValue(
                 f"{pair!r} in 'weights' must be a task and its weight, a number from 0 to "
-                f'{MOST:,}. Write weights="stress=2, severity=0.5".'
+                f'{LARGEST:,}. Write weights="stress=2, severity=0.5".'
             )
         if name not in known:
             raise UnknownName.of("task in 'weights':", name, known)
@@ -41,6 +41,12 @@ def weighted_tasks(text: str, known: Sequence[str]) -> dict[str, float]:
             raise BadValue(f"The task {name!r} has two weights in {text!r}. Leave out one.")
         weights[name] = value
     return weights
+
+
+def _first_of(rest: str) -> str:
+    """The first pair of what names no known task: up to the first comma behind a `=`."""
+    name, equals, value = rest.partition("=")
+    return f"{name}{equals}{value.partition(',')[0]}"
 
 
 def _name(pair: str) -> str:
@@ -52,7 +58,7 @@ def _weight(pair: str) -> float | None:
         weight = float(pair.rpartition("=")[2])
     except ValueError:
         return None
-    return weight if 0 <= weight <= MOST else None
+    return weight if 0 <= weight <= LARGEST else None
 
 
 def _split(text: str, is_whole: Callable[[str], bool]) -> tuple[list[str], str]:

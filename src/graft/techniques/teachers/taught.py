@@ -10,7 +10,7 @@ from graft.base import plugins
 from graft.tasks.task import Task
 from graft.techniques.specs.checks import check_vectors
 from graft.techniques.specs.places import everything
-from graft.techniques.teachers.teacher import check_teacher, spec_of
+from graft.techniques.teachers.teacher import check_teacher, instead, spec_of
 from graft.techniques.technique import Phase, Technique
 
 
@@ -36,14 +36,9 @@ class Taught(Technique):
         super().check(backbone, task)
         name = plugins.name_of(type(self))
         if self.reads_vectors:
-            check_vectors(name, backbone, _instead(task))
+            check_vectors(name, backbone, instead(task))
         check_teacher(name, self.teacher, backbone, task, self.reads_vectors)
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         rates = self.rates(model, epochs=epochs)
         return [Phase("distillation", epochs, everything, **rates, mixed=self.mixed)]
-
-
-def _instead(task: Task) -> str:
-    """What to use where there is not one vector of features for each example."""
-    return "'distillation'" if task.gives == "classes" and not task.parts else "'full-fine-tuning'"

@@ -58,7 +58,12 @@ def check_teacher(
     elif reads_vectors:
         opened = open_model(folder)[0].backbone
     if reads_vectors:
-        check_vectors(technique, opened, "'distillation'", role="teacher")
+        check_vectors(technique, opened, instead(task), role="teacher")
+
+
+def instead(task: Task) -> str:
+    """What to use where there is not one vector of features for each example."""
+    return "'distillation'" if task.gives == "classes" and not task.parts else "'full-fine-tuning'"
 
 
 def _load_backbone(teacher: str, task: Task) -> Backbone:
@@ -91,7 +96,7 @@ def check_classes_of(technique: str, teacher: str, task: Task) -> None:
     if theirs.gives != task.gives:
         raise BadValue(
             f"The teacher {teacher} is for {theirs.name}, and the data are for {task.name}. Give a "
-            "teacher for the same, or use 'feature-distillation'."
+            "teacher for the same task."
         )
     if card["task_settings"].get("multi_label", False) != task.multi_label:
         one, several = "one class of each example", "several labels of each example"

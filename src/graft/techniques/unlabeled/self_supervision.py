@@ -14,7 +14,7 @@ from graft.base import plugins, specs
 from graft.base.errors import BadValue
 from graft.base.records import Batches
 from graft.tasks.task import Task
-from graft.techniques.specs.places import Trainable, all_but_head, group_number
+from graft.techniques.specs.places import Trainable, all_but_head, check_group, group_number
 from graft.techniques.specs.stream import Stream
 from graft.techniques.technique import Objective, Optimizer, Phase, Technique
 
@@ -81,7 +81,7 @@ class OnFeatures(SelfSupervision):
         """Raise BadValue also for features that are not one vector, or no such layer group."""
         super().check(backbone, task)
         if self.from_group is not None:
-            group_number(Model(backbone), self.from_group, plugins.name_of(type(self)))
+            check_group(backbone, self.from_group, plugins.name_of(type(self)))
         if backbone.linear is None or backbone.form != "vector":
             raise BadValue(
                 f"{plugins.name_of(type(self))!r} learns from the vectors that enter a linear "

@@ -88,14 +88,24 @@ def test_a_classifier_that_is_a_convolution_of_one_pixel_is_replaced(
         assert (last.in_features, last.out_features) == (width, outputs)
 
 
+def test_a_hidden_convolution_of_one_pixel_is_no_classifier(tmp_path):
+    picture = keras.Input((8, 8, 3))
+    x = layers.GlobalAveragePooling2D(keepdims=True)(layers.Conv2D(4, 3)(picture))
+    x = layers.Activation("hard_swish")(layers.Conv2D(6, 1, name="hidden")(x))
+    for number, last in enumerate((x, layers.Flatten()(x))):
+        file = saved(keras.Model(picture, last), tmp_path / f"{number}.keras")
+        network = load_backbone(f"keras:{file}:mode=tf", JOB).network
+        assert network.get_submodule("predictions").in_features == 6
+
+
 def test_a_softmax_after_something_else_than_a_classifier_is_refused(tmp_path):
     picture = keras.Input((8, 8, 3))
     x = layers.GlobalAveragePooling2D(name="pooled")(layers.Conv2D(4, 3)(picture))
-    for number, last in enumerate((layers.Softmax(), layers.Activation("softmax"))):
-        file = saved(keras.Model(picture, last(x)), tmp_path / f"{number}.keras")
-        with pytest.raises(
-            BackboneError, match=r"a softmax after 'pooled'.*Save a model of the part"
-        ):
+    maps = layers.Conv2D(4, 1, activation="softmax", name="maps")(picture)
+    ends = (layers.Softmax()(x), layers.Activation("softmax")(x), maps)
+    for number, (last, name) in enumerate(zip(ends, ("pooled", "pooled", "maps"), strict=True)):
+        file = saved(keras.Model(picture, last), tmp_path / f"{number}.keras")
+        with pytest.raises(BackboneError, match=f"a softmax after '{name}'.*Save a model of the"):
             load_backbone(f"keras:{file}:mode=tf", JOB)
 
 
