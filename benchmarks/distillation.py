@@ -5,7 +5,7 @@
 Trains or resumes one teacher and one study of its students a case; finished runs are not run again.
 Needs the sets sst2 and cifar10, of which it takes the first examples, and the extra `keras`. MiniLM
 teaches its own first and last layers; EfficientNet-lite0 teaches a MobileNet of a quarter of its
-weights, which begin at random. All of it takes about 20 minutes of one core.
+weights, which begin at random. All of it takes about half an hour of one core.
 """
 
 from __future__ import annotations
