@@ -21,6 +21,7 @@ from choose import choose, make_parser
 import graft
 from graft.api import open_study
 from graft.base import env, files
+from graft.base.counts import plural
 from graft.base.errors import GraftError
 from graft.reports.board import Row
 from graft.reports.leaderboard import build
@@ -377,7 +378,8 @@ HEAD = (
 
 def machine() -> str:
     found, versions = env.hardware(), env.versions()
-    machine = f"{found['processor']}, {found['cores']} cores, {found['native_precision']}"
+    cores = plural(found["cores"], "core")
+    machine = f"{found['processor']}, {cores}, {found['native_precision']}"
     return f"Machine: {machine}; torch {versions['torch']}."
 
 
