@@ -5,8 +5,8 @@
 Runs or resumes one study for each data set and share of its labels; finished runs are not run
 again. Needs the sets hymenoptera and sst2. Pictures are read at 96 pixels by EfficientNet-lite0, of
 sst2 the first 400 texts of training are learned by MiniLM. Each technique is held against plain
-full fine-tuning on the same test examples, with three seeds. All of it takes about an
-hour of one core.
+full fine-tuning on the same test examples, with three seeds. All of it takes about an hour
+of one core.
 """
 
 from __future__ import annotations
